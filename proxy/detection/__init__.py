@@ -1,0 +1,1 @@
+"""Does it look like distillation? Detectors score and explain; policy decides."""

@@ -1,0 +1,1 @@
+"""Who is calling? Client address, region and account, from bytes that may lie."""

@@ -73,6 +73,7 @@ FACTS: tuple[Fact, ...] = (
     _request("request.dialect", Kind.STRING, "API dialect: openai, azure, anthropic, gemini, bedrock or ollama."),
     _request("request.endpoint", Kind.STRING, "Operation, such as chat.completions, messages or models.list."),
     _request("request.model", Kind.STRING, 'Model after aliases; "" for endpoints without one.'),
+    _request("request.model_known", Kind.BOOL, "The policies name the model, itself or by a prefix."),
     _request("request.stream", Kind.BOOL, "A streamed answer was asked for."),
     _request("request.max_tokens", Kind.INT, "Output token limit asked for; 0 when left out.", few=False),
     _request("request.n", Kind.INT, "Answers asked for in one request."),
