@@ -1,0 +1,205 @@
+"""Request heads, read strictly, and the heads we write. What two HTTP parsers could read differently is refused here.
+
+aiohttp's parser already refuses the classic smuggling shapes; this closes what it lets through (see the tests): header bytes
+that change on the way, nominated hop-by-hop headers, ambiguous lengths, absolute targets, overriding headers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+from aiohttp.http_parser import RawRequestMessage
+
+from proxy.errors import CallerError, Fault
+
+Headers = list[tuple[str, str]]
+"""Lower-case names with their values, in the order received."""
+
+VISIBLE: Final = bytes(range(0x20, 0x7F)) + b"\t"
+HOST: Final = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+LENGTH: Final = re.compile(r"0|[1-9][0-9]{0,17}")
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+HOP_BY_HOP: Final = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+OVERRIDES: Final = frozenset(
+    {"x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url", "http2-settings"}
+)
+# An upstream that believed these would see another request than the one judged.
+SINGLE: Final = frozenset(
+    {
+        "host",
+        "content-length",
+        "content-type",
+        "content-encoding",
+        "transfer-encoding",
+        "expect",
+        "authorization",
+        "x-api-key",
+        "api-key",
+        "x-goog-api-key",
+    }
+)
+
+
+class Head(NamedTuple):
+    """A request head that every parser reads alike."""
+
+    method: str
+    path: str
+    """Raw path, without the query."""
+    query: str
+    headers: Headers
+    host: str
+    content_type: str
+    content_encoding: str
+    length: int
+    """Content-Length in bytes; -1 for a chunked body, 0 for none."""
+    http10: bool
+    expects_continue: bool
+    upgrade: str
+
+
+def read_head(message: RawRequestMessage, cap_bytes: int) -> Head:
+    """Check a parsed message and give its head, hop-by-hop headers removed. Raises CallerError for anything ambiguous."""
+    raw = message.raw_headers
+    blob = b"".join([part for pair in raw for part in pair])
+    if len(blob) > cap_bytes:
+        raise CallerError(Fault.HEADERS_TOO_LARGE, f"request headers are larger than {cap_bytes} bytes")
+    if blob.translate(None, VISIBLE):
+        raise CallerError(Fault.MALFORMED, "header names and values must be visible ASCII", "invalid_header")
+    version = message.version
+    http10 = version.minor == 0
+    if version.major != 1 or version.minor > 1:
+        raise CallerError(Fault.MALFORMED, "only HTTP/1.1 and HTTP/1.0 are supported", "unsupported_version")
+    headers = [(name.decode("ascii").lower(), value.decode("ascii")) for name, value in raw]
+    single = _single_values(headers)
+    if message.method not in METHODS:
+        raise CallerError(Fault.METHOD, "this method is not supported")
+    path, query = _target(message.path)
+    host = single.get("host", "")
+    if not http10 and not HOST.fullmatch(host):
+        raise CallerError(Fault.MALFORMED, "the Host header is missing or not a host name", "invalid_host")
+    expect = single.get("expect", "")
+    if expect and expect.lower() != "100-continue":
+        raise CallerError(Fault.EXPECTATION, "the only expectation supported is 100-continue")
+    return Head(
+        method=message.method,
+        path=path,
+        query=query,
+        headers=_end_to_end(headers),
+        host=host,
+        content_type=single.get("content-type", ""),
+        content_encoding=single.get("content-encoding", ""),
+        length=_body_length(single, http10=http10),
+        http10=http10,
+        expects_continue=bool(expect) and not http10,
+        upgrade=_upgrade(headers) if message.upgrade else "",
+    )
+
+
+def _single_values(headers: Headers) -> dict[str, str]:
+    """Values of the headers that may occur once. Raises CallerError for a repeated one and for names with an underscore."""
+    values: dict[str, str] = {}
+    for name, value in headers:
+        if name in SINGLE:
+            if name in values:
+                raise CallerError(Fault.MALFORMED, f"the header {name} occurs more than once", "repeated_header")
+            values[name] = value
+        elif "_" in name:
+            # Servers that map headers to variables read x_account and x-account as one.
+            raise CallerError(Fault.MALFORMED, "header names with an underscore are ambiguous", "invalid_header")
+    return values
+
+
+def _target(target: str) -> tuple[str, str]:
+    if not target.startswith("/") or target.startswith("//"):
+        raise CallerError(Fault.MALFORMED, "the request target must be a path", "invalid_target")
+    if not target.isascii() or "#" in target or "\\" in target or not target.isprintable():
+        raise CallerError(Fault.MALFORMED, "the request target has characters that must be encoded", "invalid_target")
+    path, _, query = target.partition("?")
+    return path, query
+
+
+def _body_length(single: dict[str, str], *, http10: bool) -> int:
+    coding = single.get("transfer-encoding")
+    length = single.get("content-length")
+    if coding is not None:
+        if http10 or length is not None or coding.lower() != "chunked":
+            raise CallerError(Fault.MALFORMED, "the only transfer coding supported is chunked", "invalid_framing")
+        return -1
+    if length is None:
+        return 0
+    if not LENGTH.fullmatch(length):
+        raise CallerError(Fault.MALFORMED, "Content-Length must be a plain decimal number", "invalid_framing")
+    return int(length)
+
+
+def _end_to_end(headers: Headers) -> Headers:
+    """Drop hop-by-hop and overriding headers, and those that Connection nominates."""
+    nominated: set[str] = set()
+    for name, value in headers:
+        if name == "connection":
+            nominated.update(token.strip().lower() for token in value.split(","))
+    drop = HOP_BY_HOP | OVERRIDES | nominated if nominated - HOP_BY_HOP else HOP_BY_HOP | OVERRIDES
+    return [pair for pair in headers if pair[0] not in drop]
+
+
+def _upgrade(headers: Headers) -> str:
+    return ",".join(value.lower() for name, value in headers if name == "upgrade")
+
+
+REPLACED: Final = frozenset(
+    {"host", "content-length", "content-encoding", "expect", "accept-encoding", "via", "forwarded", "x-forwarded-for", "x-forwarded-proto"}
+)
+
+
+def upstream_headers(head: Head, drop: frozenset[str]) -> str:
+    """The client's own headers as they go upstream, as one block of lines. `drop` names those that are set by us."""
+    removed = REPLACED | drop if drop else REPLACED
+    return "".join([f"{name}: {value}\r\n" for name, value in head.headers if name not in removed and not name.startswith("x-forwarded-")])
+
+
+NOT_RELAYED: Final = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+        b"content-length",
+        b"via",
+    }
+)
+
+
+def answer_headers(raw: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """An answer's headers as they go to the client, as one block of lines, framing left out."""
+    pairs = [(name.lower(), value) for name, value in raw]
+    nominated = {token.strip().lower() for name, value in pairs if name == b"connection" for token in value.split(b",")}
+    drop = NOT_RELAYED | nominated if nominated else NOT_RELAYED
+    return b"".join([b"%b: %b\r\n" % (name, value) for name, value in pairs if name not in drop])
+
+
+def header(raw: Sequence[tuple[bytes, bytes]], wanted: bytes) -> bytes:
+    """The first value of a header in a raw answer; b"" when it's absent."""
+    for name, value in raw:
+        if name.lower() == wanted:
+            return value
+    return b""

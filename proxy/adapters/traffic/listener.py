@@ -1,0 +1,128 @@
+"""The traffic listener: accepts connections, hands requests to the handler, and drains without refusing anybody.
+
+aiohttp closes its listener at once on shutdown; here the order is: not ready, still serving with Connection: close, then
+no new connections, then open exchanges finish up to a limit, then the rest is cut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from proxy.adapters.traffic.downstream import Downstream
+from proxy.settings import Caps, Listen, Tls
+
+Handle = Callable[[web.BaseRequest], Awaitable[Downstream]]
+Refuse = Callable[[Exception | None], tuple[int, bytes, bytes]]
+
+LINGER_S: Final = 2.0
+READ_BUFFER_BYTES: Final = 64 * 1024
+
+
+class ClientWire(RequestHandler):
+    """One client connection. What aiohttp's parser refuses is worded by us and logged as a count, not a traceback."""
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """The answer to bytes that aren't HTTP, or to a fault of our own."""
+        del request, status, message
+        assert isinstance(self._manager, Listener)  # noqa: S101 - connections are made by a Listener only
+        code, headers, body = self._manager.refuse(exc if isinstance(exc, Exception) else None)
+        self.force_close_after_write(code, headers, body)
+        return web.Response(status=code)
+
+    def force_close_after_write(self, code: int, headers: bytes, body: bytes) -> None:
+        """Write one last answer and close."""
+        transport = self.transport
+        if transport is not None:
+            reason = web.Response(status=code).reason or ""
+            transport.write(
+                b"HTTP/1.1 %d %b\r\n%bcontent-length: %d\r\nconnection: close\r\n\r\n%b" % (code, reason.encode(), headers, len(body), body)
+            )
+        self.force_close()
+
+
+class Listener(web.Server):
+    """Server and socket in one. `refuse` words the answer to unparsable bytes (CallerError or None) and counts it."""
+
+    def __init__(self, handle: Handle, refuse: Refuse, settings: Listen, caps: Caps) -> None:
+        quiet = logging.getLogger("proxy.listener")
+        quiet.disabled = True
+        options: dict[str, Any] = {
+            "access_log": None,
+            "logger": quiet,
+            "keepalive_timeout": caps.header_s,
+            "lingering_time": LINGER_S,
+            "auto_decompress": False,
+            "read_bufsize": READ_BUFFER_BYTES,
+            "max_field_size": caps.header_bytes,
+            "max_line_size": caps.header_bytes,
+        }
+        super().__init__(handle, handler_cancellation=True, **options)  # type: ignore[arg-type]  # Downstream answers what aiohttp asks of a response
+        self.refuse = refuse
+        self.refused_connections = 0
+        self._settings = settings
+        self._socket: asyncio.Server | None = None
+        self._context = tls_context(settings.tls) if settings.tls else None
+
+    def __call__(self) -> RequestHandler:
+        """A connection was accepted."""
+        return ClientWire(self, loop=self._loop, **self._kwargs)
+
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+        """Count the connection, or close it when there are too many."""
+        if len(self._connections) >= self._settings.max_connections:
+            self.refused_connections += 1
+            transport.abort()
+        super().connection_made(handler, transport)
+
+    async def open(self) -> tuple[str, int]:
+        """Bind and listen. Gives the address bound. Raises OSError when that fails."""
+        loop = asyncio.get_running_loop()
+        self._socket = await loop.create_server(
+            self, self._settings.host, self._settings.port, backlog=self._settings.backlog, ssl=self._context
+        )
+        host, port = self._socket.sockets[0].getsockname()[:2]
+        return host, port
+
+    def reload_certificates(self) -> None:
+        """Use the files' present contents for new connections. Raises OSError or ssl.SSLError and keeps the old ones then."""
+        if self._settings.tls and self._context:
+            tls_context(self._settings.tls)  # a broken pair is noticed here, before the live context is touched
+            self._context.load_cert_chain(self._settings.tls.certificate, self._settings.tls.key)
+
+    def stop_accepting(self) -> None:
+        """Close the listening socket; open connections go on."""
+        if self._socket is not None:
+            self._socket.close()
+
+    def close_idle(self) -> None:
+        """Close connections that carry no request now."""
+        for connection in self.connections:
+            if not connection._request_in_progress and not connection._messages:
+                connection.force_close()
+            else:
+                connection.close()
+
+    @property
+    def open_connections(self) -> int:
+        """Client connections open now."""
+        return len(self._connections)
+
+
+def tls_context(files: Tls) -> ssl.SSLContext:
+    """A server context from certificate files. Raises OSError or ssl.SSLError."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=files.client_ca)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    context.load_cert_chain(files.certificate, files.key)
+    if files.client_ca:
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context

@@ -1,0 +1,218 @@
+"""Forward one request on a pooled connection and read the answer: aiohttp's connector and parser, without its session.
+
+A ClientSession costs 100 us of CPU a request, this 55 (2 kB, uvloop). The price is semi-public API (`ResponseHandler`,
+`TCPConnector._factory`), so aiohttp is pinned to one minor version and nothing outside this file knows of it.
+
+Retry: one, and only where the request can't have been served twice unnoticed: the connection was reused, not one byte of an
+answer came, and the body is in memory. That is the race with an upstream that closes idle connections.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from functools import partial
+from typing import Final, NamedTuple
+
+from aiohttp import ClientError, ClientRequest, ClientTimeout, DummyCookieJar, TCPConnector
+from aiohttp.client import ClientSession
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_parser import RawResponseMessage
+from aiohttp.streams import StreamReader
+from yarl import URL
+
+from proxy.adapters.secrets import Secret
+from proxy.errors import UpstreamError
+from proxy.settings import Upstream as UpstreamSettings
+
+READ_BUFFER_BYTES: Final = 16 * 1024
+"""Held for each slow reader, twice: 16 KiB keeps a stalled client near 0.13 MiB where 256 KiB costs 1.3 MiB."""
+
+
+class Wire(ResponseHandler):
+    """One upstream connection, which knows whether it has served before and whether an answer has begun."""
+
+    served: int = 0
+    answering: bool = False
+
+    def data_received(self, data: bytes) -> None:
+        """Note that an answer has begun: after this nothing may be sent twice."""
+        self.answering = True
+        super().data_received(data)
+
+
+class Answer(NamedTuple):
+    """An answer whose head has arrived. Its body is read with `chunk` until b""; then `done`, or `abort` at any time."""
+
+    message: RawResponseMessage
+    payload: StreamReader
+    connection: Connection
+    retries: int
+
+    async def chunk(self) -> bytes:
+        """The next bytes of the body as they arrive, b"" at its end. Raises UpstreamError when it is cut short."""
+        try:
+            return await self.payload.readany()
+        except TimeoutError as error:
+            raise UpstreamError("timeout", "the model endpoint fell silent") from error
+        except (ClientError, HttpProcessingError, OSError) as error:
+            raise UpstreamError("reset", "the model endpoint broke off its answer") from error
+
+    def done(self) -> None:
+        """Give the connection back. One whose request wasn't fully sent, or with bytes left over, is closed instead."""
+        transport = self.connection.transport
+        if transport is None or transport.get_write_buffer_size():
+            self.connection.close()
+        else:
+            self.connection.release()
+
+    def abort(self) -> None:
+        """Drop the connection, so that the model endpoint stops generating."""
+        transport = self.connection.transport
+        if transport is not None:
+            transport.abort()
+        self.connection.close()
+
+
+class Upstream:
+    """One configured model endpoint with its pool of connections."""
+
+    def __init__(self, settings: UpstreamSettings, secrets: list[tuple[str, Secret]]) -> None:
+        self.name = settings.name
+        self.paths = settings.paths
+        self.models = tuple(model.removesuffix("*") for model in settings.models if model.endswith("*"))
+        self.exact_models = frozenset(model for model in settings.models if not model.endswith("*"))
+        self.replaced = frozenset(name for name, _ in secrets)
+        self._secrets = secrets
+        self._read_s = settings.read_s
+        self._url = URL(settings.url)
+        self._base = self._url.raw_path.rstrip("/")
+        self._host = self._url.authority
+        self._timeout = ClientTimeout(total=None, connect=settings.connect_s, sock_connect=settings.connect_s)
+        self._connector = TCPConnector(
+            limit=0, force_close=settings.fresh_connections, keepalive_timeout=None if settings.fresh_connections else settings.idle_s,
+            ssl=_trust(settings) if self._url.scheme == "https" else True, enable_cleanup_closed=False,
+        )  # fmt: skip
+        setattr(self._connector, "_factory", partial(Wire, loop=asyncio.get_running_loop()))  # noqa: B010 - its type names the base class
+        self._session = ClientSession(connector=self._connector, cookie_jar=DummyCookieJar(), auto_decompress=False, trust_env=False)
+        self._template = ClientRequest(
+            "POST", self._url, loop=asyncio.get_running_loop(), session=self._session, ssl=_ssl_argument(self._connector)
+        )
+
+    def takes(self, path: str, model: str) -> bool:
+        """Whether a request for this path and model goes here."""
+        if self.paths and not path.startswith(self.paths):
+            return False
+        if not self.models and not self.exact_models:
+            return True
+        return model in self.exact_models or (bool(self.models) and model.startswith(self.models))
+
+    def head(self, method: str, target: str, headers: str, length: int) -> bytes:
+        """The request head to send: `target` is a checked path with query, `headers` a block of checked lines."""
+        injected = "".join([f"{name}: {secret.value}\r\n" for name, secret in self._secrets])
+        framing = f"content-length: {length}\r\n" if length or method in {"POST", "PUT", "PATCH"} else ""
+        return f"{method} {self._base}{target} HTTP/1.1\r\nhost: {self._host}\r\n{headers}{injected}accept-encoding: identity\r\n{framing}\r\n".encode(
+            "ascii"
+        )
+
+    async def send(self, head: bytes, body: bytes, *, bodiless: bool = False) -> Answer:
+        """Send a request and wait for the answer's head. Raises UpstreamError. `bodiless`: the answer to HEAD has no body."""
+        try:
+            return await self._attempt(head, body, 0, bodiless=bodiless)
+        except _StaleConnectionError:
+            return await self._attempt(head, body, 1, bodiless=bodiless)
+
+    async def _attempt(self, head: bytes, body: bytes, retries: int, *, bodiless: bool) -> Answer:
+        connection = await self._connect()
+        wire = connection.protocol
+        assert isinstance(wire, Wire)  # noqa: S101 - the connector's factory makes no other kind
+        reused = wire.served > 0
+        wire.served += 1
+        wire.answering = False
+        try:
+            wire.set_response_params(
+                skip_payload=bodiless, read_until_eof=True, auto_decompress=False, read_timeout=self._read_s,
+                read_bufsize=READ_BUFFER_BYTES,
+            )  # fmt: skip
+            await _write(wire, head, body)
+            message, payload = await wire.read()
+            while message.code < 200 and message.code != 101:  # interim answers (RFC 9110, 15.2) aren't the answer
+                message, payload = await wire.read()
+        except BaseException as error:
+            connection.close()
+            raise _worded(error, may_retry=reused and not retries and not wire.answering) from error
+        return Answer(message, payload, connection, retries)
+
+    async def _connect(self) -> Connection:
+        try:
+            return await self._connector.connect(self._template, [], self._timeout)
+        except ssl.SSLError as error:
+            raise UpstreamError("tls", "the model endpoint's certificate was not accepted") from error
+        except TimeoutError as error:
+            raise UpstreamError("timeout", "the model endpoint did not accept a connection in time") from error
+        except (ClientError, OSError) as error:
+            raise UpstreamError("connect", "the model endpoint could not be reached") from error
+
+    @property
+    def session(self) -> ClientSession:
+        """For WebSockets, which are upgraded through aiohttp's own client."""
+        return self._session
+
+    def websocket_target(self, target: str) -> URL:
+        """Where a WebSocket for this checked target connects."""
+        return URL(f"{self._url.scheme}://{self._host}{self._base}{target}", encoded=True)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._session.close()
+
+
+async def _write(wire: Wire, head: bytes, body: bytes) -> None:
+    transport = wire.transport
+    if transport is None:
+        raise ConnectionResetError
+    if len(body) < READ_BUFFER_BYTES:
+        transport.write(head + body)
+    else:
+        transport.write(head)
+        transport.write(body)
+    if wire._paused:
+        await wire._drain_helper()
+    wire.start_timeout()
+
+
+class _StaleConnectionError(Exception):
+    """A reused connection turned out to be closed before any answer."""
+
+
+def _worded(error: BaseException, *, may_retry: bool) -> BaseException:
+    if isinstance(error, TimeoutError):
+        return UpstreamError("timeout", "the model endpoint did not answer in time")
+    if isinstance(error, (ClientError, OSError)):
+        return (
+            _StaleConnectionError() if may_retry else UpstreamError("reset", "the model endpoint closed the connection without an answer")
+        )
+    if isinstance(error, HttpProcessingError):
+        return UpstreamError("protocol", "the model endpoint's answer is not valid HTTP")
+    return error
+
+
+def _trust(settings: UpstreamSettings) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=settings.ca)
+    if settings.client_certificate:
+        context.load_cert_chain(settings.client_certificate)
+    return context
+
+
+def _ssl_argument(connector: TCPConnector) -> ssl.SSLContext | bool:
+    return connector._ssl if isinstance(connector._ssl, ssl.SSLContext) else True
+
+
+def choose(upstreams: list[Upstream], path: str, model: str) -> Upstream | None:
+    """The first upstream that takes the request."""
+    for upstream in upstreams:
+        if upstream.takes(path, model):
+            return upstream
+    return None
