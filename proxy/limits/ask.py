@@ -24,6 +24,8 @@ class Ask(NamedTuple):
     """Units that may be spent at once; the maximum of open leases for a concurrency limit."""
     shadow: bool = False
     """Evaluate and count, but never deny."""
+    unit: str = "requests"
+    """What is counted, one of `costs.COUNTS`: it names the reply headers that describe the limit."""
 
     @property
     def concurrent(self) -> bool:
@@ -44,6 +46,7 @@ class Standing(NamedTuple):
     burst: float
     rate: float
     shadow: bool = False
+    unit: str = "requests"
 
 
 class Reservation(NamedTuple):

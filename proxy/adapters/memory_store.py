@@ -1,0 +1,191 @@
+"""Budgets in this process: a bounded table of GCRA states and the open leases. Implements `limits.ask.LimitStore`.
+
+Memory is bounded by `max_keys` however many keys a stranger invents. Only a key whose bucket is full again may leave the table: it comes
+back with what it would have had anyway. When the table is full of keys that still owe something, a new key spends from a bucket that it
+shares with every other such key of its limit and hash slot, gets no refunds there, and starts from that bucket's state once it finds room.
+So the error is always to refuse: a new key may be refused for its neighbours' spending, a spent key never gets a fresh burst.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from collections.abc import Sequence
+from itertools import count
+
+from proxy.limits import gcra
+from proxy.limits.ask import Ask, Reservation, Standing
+
+_new = tuple.__new__
+
+_SLOTS = 256
+"""Shared buckets per limit for keys the table has no room for."""
+_PROBES = 8
+"""Oldest keys looked at for one that may leave; bounds the work of an insertion."""
+_SWEEP_EVERY = 4096
+"""Leases taken between two searches for leases that nobody ended."""
+
+
+class MemoryStore:
+    """Keys are kept as their 64-bit hash, seeded afresh by each process: long keys cost nothing, collisions can't be aimed and only refuse."""
+
+    def __init__(self, *, max_keys: int = 131_072, lease_ttl_s: float = 900.0) -> None:
+        """`lease_ttl_s` must exceed the longest exchange: an older lease counts as leaked and its slot is given away."""
+        self._max_keys = max_keys
+        self._lease_ttl_s = lease_ttl_s
+        self._tats: dict[int, float] = {}
+        self._oldest_first: deque[int] = deque()
+        self._shared: dict[str, array[float]] = {}
+        self._leases: dict[int, dict[str, float]] = {}
+        self._open_leases = 0
+        self._lease_numbers = count(1)
+        self._until_sweep = _SWEEP_EVERY
+        self.overflowed = 0
+        """Spends that went to a shared bucket because the table was full."""
+
+    @property
+    def keys(self) -> int:
+        """Keys in the table."""
+        return len(self._tats)
+
+    @property
+    def open_leases(self) -> int:
+        """Leases taken and neither ended nor found expired."""
+        return self._open_leases
+
+    async def reserve(self, asks: Sequence[Ask], now: float) -> Reservation:
+        """Spend all asks or none."""
+        return self.take(asks, now)
+
+    async def settle(self, held: Reservation, actual: Sequence[float], now: float) -> None:
+        """Replace each reserved cost with the actual one and end the leases."""
+        self.give_back(held, actual, now)
+
+    async def close(self) -> None:
+        """Nothing outlives the process."""
+
+    def take(self, asks: Sequence[Ask], now: float, leases: tuple[str, ...] = ()) -> Reservation:
+        """`reserve` without a coroutine. `leases` names the leases to take when the caller needs them known beforehand."""
+        tats = self._tats
+        standings: list[Standing] = []
+        passed = True
+        for ask in asks:
+            key = hash(ask[1])
+            if ask[3]:
+                tat = tats.get(key)
+                standing = gcra.look(ask, self._shared_tat(ask, key) if tat is None else tat, now)
+            else:
+                standing = gcra.look_leases(ask, self._taken(key, now))
+            standings.append(standing)
+            if not standing[1]:
+                passed = False
+        if not passed:
+            denied = gcra.denying(standings)
+            if denied is not None:
+                return Reservation(tuple(asks), tuple(standings), denied, now)
+        taken: list[str] = []
+        for place, ask in enumerate(asks):
+            lease = ""
+            if standings[place][1]:
+                key = hash(ask[1])
+                if not ask[3]:
+                    lease = self._lease(key, leases[place] if leases else "", now)
+                elif key in tats:
+                    tat = tats[key]
+                    tats[key] = (tat if tat > now else now) + ask[2] / ask[3]  # noqa: FURB136  max() costs 70 ns
+                else:
+                    self._spend(ask, key, ask[2] / ask[3], now)
+            taken.append(lease)
+        return _new(Reservation, (tuple(asks), tuple(standings), None, now, False, tuple(taken)))
+
+    def give_back(self, held: Reservation, actual: Sequence[float], now: float) -> None:
+        """`settle` without a coroutine. A denied reservation and a shadow ask that was over its limit hold nothing."""
+        if held.denied is not None:
+            return
+        age_s = now - held.at
+        for ask, standing, cost, lease in zip(held.asks, held.standings, actual, held.leases, strict=True):
+            if not standing[1]:
+                continue
+            if lease:
+                self._end(hash(ask[1]), lease)
+                continue
+            more = gcra.correction(ask, cost, age_s)
+            if more > 0.0:
+                self._spend(ask, hash(ask[1]), more / ask[3], now)
+            elif more < 0.0:
+                tat = self._tats.get(hash(ask[1]))
+                if tat is not None:
+                    self._tats[hash(ask[1])] = gcra.refund(tat, -more / ask[3], now)
+
+    def raise_to(self, ask: Ask, tat: float, now: float) -> None:
+        """Learn that the key owes until `tat`, from a store that knows more. Never lowers what it owes here."""
+        known = self._tat(ask, hash(ask[1]))
+        if tat > max(known, now):
+            self._spend(ask, hash(ask[1]), tat - max(known, now), now)
+
+    def owed_until(self, ask: Ask) -> float:
+        """The key's state: when its bucket is full again, seconds since the epoch."""
+        return self._tat(ask, hash(ask[1]))
+
+    def _tat(self, ask: Ask, key: int) -> float:
+        tat = self._tats.get(key)
+        return self._shared_tat(ask, key) if tat is None else tat
+
+    def _shared_tat(self, ask: Ask, key: int) -> float:
+        slots = self._shared.get(ask[0])
+        return gcra.NEVER if slots is None else slots[key % _SLOTS]
+
+    def _spend(self, ask: Ask, key: int, seconds: float, now: float) -> None:
+        tats = self._tats
+        tat = gcra.spend(self._tat(ask, key), seconds, now)
+        if key in tats or self._makes_room(key, now):
+            tats[key] = tat
+        else:
+            self.overflowed += 1
+            slots = self._shared.get(ask[0])
+            if slots is None:
+                slots = self._shared[ask[0]] = array("d", bytes(8 * _SLOTS))
+            slots[key % _SLOTS] = tat
+
+    def _makes_room(self, key: int, now: float) -> bool:
+        tats, oldest = self._tats, self._oldest_first
+        if len(tats) >= self._max_keys:
+            for _ in range(_PROBES):
+                candidate = oldest.popleft()
+                if tats[candidate] <= now:
+                    del tats[candidate]
+                    break
+                oldest.append(candidate)
+            else:
+                return False
+        oldest.append(key)
+        return True
+
+    def _taken(self, key: int, now: float) -> int:
+        leases = self._leases.get(key)
+        if leases is None:
+            return 0
+        self._expire(key, leases, now)
+        return len(leases)
+
+    def _lease(self, key: int, name: str, now: float) -> str:
+        lease = name or str(next(self._lease_numbers))
+        self._until_sweep -= 1
+        if self._until_sweep <= 0:
+            self._until_sweep = _SWEEP_EVERY
+            for other, leases in list(self._leases.items()):
+                self._expire(other, leases, now)
+        self._leases.setdefault(key, {})[lease] = now + self._lease_ttl_s
+        self._open_leases += 1
+        return lease
+
+    def _end(self, key: int, lease: str) -> None:
+        leases = self._leases.get(key)
+        if leases is not None and leases.pop(lease, None) is not None:
+            self._open_leases -= 1
+            if not leases:
+                del self._leases[key]
+
+    def _expire(self, key: int, leases: dict[str, float], now: float) -> None:
+        for lease in [lease for lease, until in leases.items() if until <= now]:
+            self._end(key, lease)

@@ -1,0 +1,104 @@
+"""What one call costs a limit: an estimate to reserve before it is made, the actual to settle when its usage is known.
+
+Estimates lean high, because a limit that reserves too little is overspent by everything in flight; settling gives the difference back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from proxy.dialects.call import ModelCall, Usage
+
+COUNTS: Final = ("requests", "input_tokens", "output_tokens", "total_tokens", "concurrent", "usd")
+"""What a limit may count."""
+
+DEFAULT_OUTPUT_TOKENS: Final = 1024
+"""Output reserved for a call that gave no limit of its own: above the length of most chat answers, below what blocks small budgets."""
+
+_MOST_TOKENS: Final = 1 << 40
+"""A hostile max_tokens has any number of digits; more than this is above every burst anyway."""
+
+
+class Price(NamedTuple):
+    """What a model costs, US dollars per million tokens."""
+
+    input_usd: float
+    output_usd: float
+
+    def of(self, input_tokens: int, output_tokens: int) -> float:
+        """US dollars for that many tokens."""
+        return (input_tokens * self.input_usd + output_tokens * self.output_usd) / 1e6
+
+
+FREE: Final = Price(0.0, 0.0)
+
+
+class PriceTable:
+    """Prices by model: the exact name, else the longest listed prefix (written `name*`), else the dearest price listed.
+
+    A model nobody priced is charged like the dearest one, so that a new name never runs past a money limit for free.
+    """
+
+    __slots__ = ("_exact", "_prefixes", "dearest")
+
+    def __init__(self, prices: Mapping[str, Price]) -> None:
+        self._exact = {name: price for name, price in prices.items() if not name.endswith("*")}
+        starred = [(name[:-1], price) for name, price in prices.items() if name.endswith("*")]
+        self._prefixes = sorted(starred, key=lambda row: -len(row[0]))
+        columns = list(zip(*prices.values(), strict=True))
+        self.dearest = Price(max(columns[0]), max(columns[1])) if columns else FREE
+
+    def of(self, model: str) -> Price:
+        """The price of `model`."""
+        found = self._exact.get(model)
+        if found is not None:
+            return found
+        return next((price for prefix, price in self._prefixes if model.startswith(prefix)), self.dearest)
+
+    def lists(self, model: str) -> bool:
+        """Whether `model` has a price of its own, itself or by a prefix."""
+        return model in self._exact or any(model.startswith(prefix) for prefix, _ in self._prefixes)
+
+
+def output_estimate(call: ModelCall, expected: int = DEFAULT_OUTPUT_TOKENS) -> int:
+    """Output tokens to reserve: what the caller allows, else `expected`, for each answer of each call."""
+    each = call.max_output_tokens if call.max_output_tokens > 0 else expected
+    return min(each, _MOST_TOKENS) * min(max(call.n, 1), _MOST_TOKENS) * min(max(call.batch_size, 1), _MOST_TOKENS)
+
+
+def reserved(count: str, call: ModelCall, price: Price = FREE, expected_output_tokens: int = DEFAULT_OUTPUT_TOKENS) -> float:
+    """Units to reserve before the call is made. Raises ValueError for a count that isn't one of `COUNTS`."""
+    if count == "requests":
+        return float(min(max(call.batch_size, 1), _MOST_TOKENS))
+    if count == "concurrent":
+        return 1.0
+    given = min(max(call.input_tokens, 0), _MOST_TOKENS)
+    if count == "input_tokens":
+        return float(given)
+    output = output_estimate(call, expected_output_tokens)
+    if count == "output_tokens":
+        return float(output)
+    if count == "total_tokens":
+        return float(given + output)
+    if count == "usd":
+        return price.of(given, output)
+    raise ValueError(f"a limit can't count {count!r}")
+
+
+def actual(count: str, estimate: float, usage: Usage, price: Price = FREE) -> float:
+    """Units that the call really cost. `estimate` is what was reserved: requests and leases cost just that, whatever came back.
+
+    Raises ValueError for a count that isn't one of `COUNTS`.
+    """
+    if count in {"requests", "concurrent"}:
+        return estimate
+    if count == "input_tokens":
+        return float(usage.input_tokens)
+    if count == "output_tokens":
+        return float(usage.output_tokens)
+    if count == "total_tokens":
+        return float(usage.input_tokens + usage.output_tokens)
+    if count == "usd":
+        return price.of(usage.input_tokens, usage.output_tokens)
+    raise ValueError(f"a limit can't count {count!r}")

@@ -1,0 +1,147 @@
+"""What a caller is told about its limits: Retry-After, the IETF RateLimit fields, and the headers that each provider's SDKs read.
+
+Outside names: draft-ietf-httpapi-ratelimit-headers-10 (RateLimit, RateLimit-Policy, their parameters q, w, qu, r, t); OpenAI's guide
+"Rate limits" (x-ratelimit-*, durations such as 6m0s); Anthropic's API reference "Rate limits" (anthropic-ratelimit-*, RFC 3339 times).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from math import ceil, floor, inf
+from typing import Final
+
+from proxy.limits.ask import Standing
+
+Headers = list[tuple[str, str]]
+
+_LARGEST: Final = 999_999_999_999_999
+"""The largest integer of a structured field (RFC 9651, 3.3.1)."""
+
+_QUOTA_UNITS: Final = {
+    "requests": "requests",
+    "concurrent": "concurrent-requests",
+    "usd": "usd-cents",
+    "input_tokens": "input-tokens",
+    "output_tokens": "output-tokens",
+    "total_tokens": "tokens",
+}
+_OPENAI_NAMES: Final = {"requests": "requests", "input_tokens": "tokens", "output_tokens": "tokens", "total_tokens": "tokens"}
+_ANTHROPIC_NAMES: Final = {
+    "requests": "requests",
+    "input_tokens": "input-tokens",
+    "output_tokens": "output-tokens",
+    "total_tokens": "tokens",
+}
+
+
+def refusal_code(denied: Standing) -> str:
+    """The error code of a limit's refusal: waiting helps with the first two, only a smaller request with the third."""
+    if denied.retry_after_s == inf:
+        return "cost_above_limit"
+    return "concurrency_limit_exceeded" if denied.rate == 0.0 else "rate_limit_exceeded"
+
+
+def refusal_message(denied: Standing) -> str:
+    """One sentence for the caller that names the limit and says what to do."""
+    if denied.retry_after_s == inf:
+        return f"This request costs more than limit '{denied.limit}' ever allows at once; make it smaller."
+    if denied.rate == 0.0:
+        return f"Limit '{denied.limit}' allows {_integer(denied.burst)} requests at the same time; try again when one of yours has ended."
+    return f"Limit '{denied.limit}' is spent; try again in {_seconds(denied.retry_after_s)} s."
+
+
+def tightest(standings: Iterable[Standing]) -> Standing | None:
+    """The enforced limit with the smallest share left; None when none is enforced."""
+    enforced = [standing for standing in standings if not standing.shadow]
+    return min(enforced, key=_share_left, default=None)
+
+
+def reply_headers(standings: Sequence[Standing], denied: Standing | None, dialect: str, now: float) -> Headers:
+    """Headers of a reply, lower-case. All describe the limit that denied; when none did, the tightest (of each kind the provider names).
+
+    Shadow limits never show. A cost above the burst has no Retry-After and asks the SDKs not to retry.
+    """
+    told = denied or tightest(standings)
+    if told is None:
+        return []
+    headers = [("ratelimit-policy", _policy(told)), ("ratelimit", _state(told))]
+    if denied is None:
+        shown = [standing for standing in standings if not standing.shadow]
+        return headers + _provider_headers(sorted(shown, key=_share_left, reverse=True), dialect, now)
+    if denied.retry_after_s == inf:
+        headers.append(("x-should-retry", "false"))
+    else:
+        headers.append(("retry-after", _seconds(denied.retry_after_s)))
+    return headers + _provider_headers([denied], dialect, now)
+
+
+def _provider_headers(loosest_first: Sequence[Standing], dialect: str, now: float) -> Headers:
+    if dialect == "anthropic":
+        named = {_ANTHROPIC_NAMES[standing.unit]: standing for standing in loosest_first if standing.unit in _ANTHROPIC_NAMES}
+        return [header for kind, standing in named.items() for header in _anthropic(kind, standing, now)]
+    if dialect in {"openai", "azure"}:
+        named = {_OPENAI_NAMES[standing.unit]: standing for standing in loosest_first if standing.unit in _OPENAI_NAMES}
+        return [header for kind, standing in named.items() for header in _openai(kind, standing)]
+    return []
+
+
+def _openai(kind: str, standing: Standing) -> Headers:
+    return [
+        (f"x-ratelimit-limit-{kind}", _integer(standing.burst)),
+        (f"x-ratelimit-remaining-{kind}", _integer(standing.remaining)),
+        (f"x-ratelimit-reset-{kind}", _duration(standing.reset_s)),
+    ]
+
+
+def _anthropic(kind: str, standing: Standing, now: float) -> Headers:
+    full_at = datetime.fromtimestamp(ceil(now + min(standing.reset_s, _LONGEST_S)), UTC)
+    return [
+        (f"anthropic-ratelimit-{kind}-limit", _integer(standing.burst)),
+        (f"anthropic-ratelimit-{kind}-remaining", _integer(standing.remaining)),
+        (f"anthropic-ratelimit-{kind}-reset", full_at.strftime("%Y-%m-%dT%H:%M:%SZ")),
+    ]
+
+
+_LONGEST_S: Final = 366 * 86_400.0
+"""A reset further away than a year is written as a year away: no client plans beyond, and dates stay four digits long."""
+
+
+def _policy(standing: Standing) -> str:
+    window = f";w={_seconds(standing.burst / standing.rate)}" if standing.rate else ""
+    unit = _QUOTA_UNITS.get(standing.unit, standing.unit)
+    return f'"{_sf_string(standing.limit)}";q={_amount(standing, standing.burst)};qu="{_sf_string(unit)}"{window}'
+
+
+def _state(standing: Standing) -> str:
+    wait = standing.reset_s if standing.allowed or standing.retry_after_s == inf else standing.retry_after_s
+    return f'"{_sf_string(standing.limit)}";r={_amount(standing, standing.remaining)};t={_seconds(wait)}'
+
+
+def _amount(standing: Standing, units: float) -> str:
+    return _integer(units * 100.0 if standing.unit == "usd" else units)
+
+
+def _integer(units: float) -> str:
+    return str(floor(min(max(units, 0.0) + 1e-6, _LARGEST)))
+
+
+def _seconds(seconds: float) -> str:
+    return str(max(ceil(min(seconds, _LARGEST) - 1e-6), 0))
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 1.0:
+        return f"{ceil(seconds * 1000.0)}ms"
+    minutes, rest = divmod(ceil(min(seconds, _LARGEST)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return (f"{hours}h" if hours else "") + (f"{minutes}m" if hours or minutes else "") + f"{rest}s"
+
+
+def _sf_string(text: str) -> str:
+    visible = "".join(char for char in text if " " <= char <= "~")
+    return visible.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _share_left(standing: Standing) -> float:
+    return standing.remaining / standing.burst if standing.burst > 0.0 else 0.0

@@ -1,0 +1,103 @@
+from math import inf
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from proxy.limits.ask import Standing
+from proxy.limits.reply_headers import refusal_code, refusal_message, reply_headers, tightest
+
+NOW = 1_790_000_000.0
+REQUESTS = Standing("limits.requests", True, 30.0, 0.0, 20.0, 60.0, 1.0)
+TOKENS = Standing("limits.tokens", True, 1000.0, 0.0, 95.2, 20000.0, 200.0, unit="total_tokens")
+SPENT = Standing("limits.tokens", False, 12.0, 31.2, 99.0, 20000.0, 200.0, unit="total_tokens")
+NEVER = SPENT._replace(retry_after_s=inf)
+PARALLEL = Standing("limits.parallel", False, 0.0, 1.0, 1.0, 4.0, 0.0, unit="concurrent")
+
+
+def test_a_refusal_describes_only_the_limit_that_denied():
+    headers = dict(reply_headers([REQUESTS, SPENT], SPENT, "openai", NOW))
+    assert headers == {
+        "ratelimit-policy": '"limits.tokens";q=20000;qu="tokens";w=100',
+        "ratelimit": '"limits.tokens";r=12;t=32',
+        "retry-after": "32",
+        "x-ratelimit-limit-tokens": "20000",
+        "x-ratelimit-remaining-tokens": "12",
+        "x-ratelimit-reset-tokens": "1m39s",
+    }
+
+
+def test_an_allowed_request_describes_the_tightest_limit():
+    headers = dict(reply_headers([REQUESTS, TOKENS], None, "gemini", NOW))
+    assert headers == {"ratelimit-policy": '"limits.tokens";q=20000;qu="tokens";w=100', "ratelimit": '"limits.tokens";r=1000;t=96'}
+
+
+def test_an_allowed_request_names_requests_and_tokens_as_its_provider_does():
+    headers = dict(reply_headers([REQUESTS, TOKENS], None, "openai", NOW))
+    assert (headers["x-ratelimit-remaining-requests"], headers["x-ratelimit-remaining-tokens"]) == ("30", "1000")
+    assert "retry-after" not in headers
+
+
+def test_of_two_token_limits_the_tighter_is_told():
+    loose = TOKENS._replace(limit="limits.daily", remaining=19000.0)
+    for order in ([loose, TOKENS], [TOKENS, loose]):
+        assert dict(reply_headers(order, None, "openai", NOW))["x-ratelimit-remaining-tokens"] == "1000"
+
+
+def test_anthropic_callers_get_anthropic_names_and_times():
+    headers = dict(reply_headers([SPENT], SPENT, "anthropic", NOW))
+    assert headers["anthropic-ratelimit-tokens-limit"] == "20000"
+    assert headers["anthropic-ratelimit-tokens-remaining"] == "12"
+    assert headers["anthropic-ratelimit-tokens-reset"] == "2026-09-21T14:14:59Z"
+    assert headers["retry-after"] == "32"
+
+
+def test_a_cost_that_can_never_pass_is_not_worth_a_retry():
+    headers = dict(reply_headers([NEVER], NEVER, "openai", NOW))
+    assert "retry-after" not in headers
+    assert headers["x-should-retry"] == "false"
+
+
+def test_a_concurrency_limit_has_no_window():
+    headers = dict(reply_headers([PARALLEL], PARALLEL, "openai", NOW))
+    assert headers["ratelimit-policy"] == '"limits.parallel";q=4;qu="concurrent-requests"'
+    assert headers["retry-after"] == "1"
+
+
+def test_money_is_told_in_cents():
+    purse = Standing("limits.usd", True, 1.25, 0.0, 10.0, 5.0, 0.001, unit="usd")
+    assert dict(reply_headers([purse], None, "openai", NOW))["ratelimit"] == '"limits.usd";r=125;t=10'
+
+
+def test_shadow_limits_never_show():
+    shadow = SPENT._replace(shadow=True)
+    assert reply_headers([shadow], None, "openai", NOW) == []
+    assert tightest([shadow, REQUESTS]) is REQUESTS
+
+
+@pytest.mark.parametrize(
+    ("standing", "code", "says"),
+    [
+        (SPENT, "rate_limit_exceeded", "32 s"),
+        (PARALLEL, "concurrency_limit_exceeded", "4 requests"),
+        (NEVER, "cost_above_limit", "smaller"),
+    ],
+)
+def test_each_way_to_be_denied_has_its_code_and_its_sentence(standing, code, says):
+    assert refusal_code(standing) == code
+    assert says in refusal_message(standing)
+
+
+numbers = st.floats(0.0, 1e300)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.text(max_size=40), numbers, numbers | st.just(inf), numbers, numbers, numbers, st.sampled_from(["requests", "usd", "total_tokens"])
+)
+def test_headers_are_always_visible_ascii_of_bounded_length(name, remaining, retry, reset, burst, rate, unit):
+    standing = Standing(name, False, remaining, retry, reset, burst, rate, unit=unit)
+    for dialect in ("openai", "anthropic"):
+        for header, value in reply_headers([standing], standing, dialect, NOW):
+            assert all(" " <= char <= "~" for char in value), header
+            assert len(value) <= 2 * len(name) + 80
