@@ -80,7 +80,7 @@ def country_networks(source: Path) -> dict[Any, list[IPNetwork]]:
     networks: dict[Any, list[IPNetwork]] = defaultdict(list)
     with maxminddb.open_database(source / "dbip-country.mmdb") as reader:
         for network, record in reader:
-            code = record["country_code"]  # type: ignore[index,call-overload]
+            code = record["country_code"]
             if re.fullmatch(r"[A-Z]{2}", str(code)) and code != "ZZ":
                 networks[code].append(IPNetwork(str(network)))
     return networks
