@@ -1,0 +1,137 @@
+"""Settings from their file and the environment, with every problem at once, by file and line or by variable."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from proxy.errors import ConfigError, Problem
+from proxy.policy.language.reading import Document, read_yaml, spell
+from proxy.settings import Settings
+
+PREFIX = "TOSPROXY_"
+
+
+def read_settings(path: Path | None) -> Settings:
+    """Read settings. Raises ConfigError with all problems; without a file the defaults and the environment count."""
+    document = _document(path) if path else None
+    value = document.value if document else {}
+    if not isinstance(value, dict):
+        raise ConfigError([Problem(str(path), 1, 1, "", "the file must hold keys and values", "see `tos-proxy settings`")])
+    problems = list(_unknown_variables(os.environ))
+    try:
+        settings = Settings(**value)
+    except ValidationError as error:
+        problems += [_problem(detail, document, str(path or "environment")) for detail in error.errors(include_url=False)]
+    if problems:
+        raise ConfigError(problems)
+    return settings
+
+
+def _document(path: Path) -> Document:
+    try:
+        return read_yaml(str(path), path.read_bytes())
+    except OSError as error:
+        raise ConfigError([Problem(str(path), 0, 0, "", f"can't be read: {error.strerror}", "give a readable file")]) from error
+
+
+def _problem(detail: ErrorDetails, document: Document | None, source: str) -> Problem:
+    path = tuple(detail["loc"])
+    what, fix = detail["msg"].removeprefix("Value error, "), ""
+    if detail["type"] == "extra_forbidden":
+        what = f"unknown setting {path[-1]!r}"
+        close = difflib.get_close_matches(str(path[-1]), _names_at(path[:-1]), n=1)
+        fix = f"did you mean {close[0]!r}?" if close else "see `tos-proxy settings`"
+    if document and _in_file(document.value, path):
+        return document.problem(path, what, fix, at=document.keys.get(path) if detail["type"] == "extra_forbidden" else None)
+    variable = PREFIX + "__".join(str(step) for step in path).upper()
+    return Problem(source if document is None else f"{document.file} or {variable}", 0, 0, spell(path) or "settings", what, fix)
+
+
+def _in_file(value: Any, path: tuple[str | int, ...]) -> bool:
+    for step in path:
+        inside = step in value if isinstance(value, dict) else isinstance(value, list) and isinstance(step, int) and step < len(value)
+        if not inside:
+            return False
+        value = value[step]
+    return True
+
+
+def _model_at(path: tuple[str | int, ...]) -> type[BaseModel] | None:
+    model: type[BaseModel] | None = Settings
+    for step in path:
+        if isinstance(step, int) or model is None:
+            continue
+        field = model.model_fields.get(step)
+        model = next(_models_in(field.annotation), None) if field else None
+    return model
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
+
+
+def _names_at(path: tuple[str | int, ...]) -> list[str]:
+    model = _model_at(path)
+    return list(model.model_fields) if model else []
+
+
+def _unknown_variables(environ: Mapping[str, str]) -> Iterator[Problem]:
+    """A misspelt variable would silently not apply."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    for variable in environ:
+        if variable.startswith(PREFIX) and variable.split("__", 1)[0] not in known:
+            close = difflib.get_close_matches(variable, known, n=1)
+            yield Problem(
+                "environment", 0, 0, variable, "unknown setting", f"did you mean {close[0]}?" if close else "see `tos-proxy settings`"
+            )
+
+
+def fields(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
+    """Every setting: dotted name, type, default, meaning. For `tos-proxy settings` and the reference."""
+    for name, field in model.model_fields.items():
+        nested = next(_models_in(field.annotation), None)
+        many = "tuple" in str(field.annotation)
+        path = f"{prefix}{name}" + ("[]" if nested and many else "")
+        optional = nested is not None and (many or field.default is None)
+        if nested is None or optional:
+            yield path, _type_name(field.annotation, nested), _default(field.default), field.description or ""
+        if nested is not None:
+            yield from fields(nested, path + ".")
+
+
+def _type_name(annotation: Any, nested: type[BaseModel] | None) -> str:
+    if nested:
+        return "section"
+    options = [argument for argument in get_args(annotation) if isinstance(argument, str)]
+    if options:
+        return " | ".join(options)
+    name = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    for word, short in (
+        ("SecretStr", "secret"),
+        ("Path", "path"),
+        ("tuple", "list"),
+        ("float", "number"),
+        ("int", "integer"),
+        ("bool", "boolean"),
+    ):
+        if word in name:
+            return short
+    return "text"
+
+
+def _default(value: Any) -> str:
+    if value is None or "Undefined" in str(value):
+        return ""
+    if isinstance(value, tuple):
+        return "[]"
+    return str(value).lower() if isinstance(value, bool) else str(value)

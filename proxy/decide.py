@@ -1,0 +1,182 @@
+"""Stages 3 to 5 in order: rules, signals, limits. The live handler, replay and drill all decide through here.
+
+Nothing in this file waits for the network except the limit store, and nothing reads a clock: `now` comes in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+from proxy.detection.detector import Detector, Ticket
+from proxy.detection.observation import NO_SIGNALS, Observation, Signals
+from proxy.dialects.call import ModelCall, Usage
+from proxy.identity.caller import Caller
+from proxy.identity.movement import STILL, Movement, Movements
+from proxy.limits import costs
+from proxy.limits.ask import Ask, LimitStore, Reservation
+from proxy.policy.facts import Facts, FactValue, Phase
+from proxy.policy.ruleset import AppliedLimit, Ruleset
+from proxy.policy.verdict import ClampValue, Hit, Refusal, Verdict
+
+DAY_S: Final = 86_400.0
+HOUR_S: Final = 3_600.0
+NOTHING_HELD: Final = Reservation((), (), None, 0.0)
+
+
+class Decision(NamedTuple):
+    """What was decided on one request, and what must be settled when it ends."""
+
+    rules: Ruleset
+    call: ModelCall
+    facts: Facts
+    refusal: Refusal | None
+    clamps: Mapping[str, ClampValue]
+    strips: frozenset[str]
+    tags: frozenset[str]
+    hits: tuple[Hit, ...]
+    signals: Signals
+    limits: tuple[AppliedLimit, ...]
+    held: Reservation
+
+    @property
+    def allowed(self) -> bool:
+        """Neither a rule nor a limit said no."""
+        return self.refusal is None and self.held.denied is None
+
+    @property
+    def counts_tokens(self) -> bool:
+        """Some limit needs the answer's real usage."""
+        return any(limit.count not in {"requests", "concurrent"} for limit in self.limits)
+
+
+class Decider:
+    """Holds what outlives a request: the limit store, the detector, where accounts have been."""
+
+    def __init__(self, store: LimitStore, detector: Detector | None, movements: Movements) -> None:
+        self.store = store
+        self.detector = detector
+        self.movements = movements
+
+    async def decide(self, rules: Ruleset, caller: Caller, call: ModelCall, now: float) -> Decision:
+        """Judge one call. A refusal by a rule reserves nothing; a denial by a limit leaves every limit untouched."""
+        account = caller.account.id
+        signals = self.detector.assess(account, now) if self.detector else NO_SIGNALS
+        movement = self.movements.observe(account, caller.region, now) if rules.reads_movement else STILL
+        patterns = tuple(rules.patterns_in([text.text for text in call.texts])) if rules.reads_patterns else ()
+        facts = facts_of(rules, caller, call, patterns, signals, movement, now)
+        first = rules.evaluate(Phase.REQUEST, facts, now)
+        second = rules.evaluate(Phase.SIGNALS, facts, now)
+        refusal = _smallest(first, second)
+        limits: tuple[AppliedLimit, ...] = ()
+        held = NOTHING_HELD
+        if refusal is None:
+            limits = rules.limits_for(facts, now)
+            if limits:
+                held = await self.store.reserve([_ask(rules, limit, call) for limit in limits], now)
+        return Decision(
+            rules, call, facts, refusal, _lower(first.clamps, second.clamps), first.strips | second.strips,
+            first.tags | second.tags, first.hits + second.hits, signals, limits, held,
+        )  # fmt: skip
+
+    async def settle(self, decision: Decision, usage: Usage, now: float) -> None:
+        """Put the real cost in place of the estimate and end the leases, whichever way the exchange ended."""
+        held = decision.held
+        if not held.asks or held.denied is not None:
+            return
+        price = decision.rules.price(decision.call.model)
+        spent = [costs.actual(ask.unit, ask.cost, usage, price) for ask in held.asks]
+        await self.store.settle(held, spent, now)
+
+    def watch(self, observation: Observation, now: float) -> Ticket | None:
+        """Tell the detector that a served exchange begins."""
+        return self.detector.started(observation, now) if self.detector else None
+
+    def watched(self, ticket: Ticket | None, usage: Usage, status: int, now: float) -> None:
+        """Tell the detector that it ended."""
+        if self.detector and ticket is not None:
+            self.detector.finished(ticket, usage, status, now)
+
+
+def facts_of(rules: Ruleset, caller: Caller, call: ModelCall, patterns: tuple[str, ...], signals: Signals, movement: Movement, now: float) -> Facts:
+    """Every fact of both phases, by name."""
+    region, account = caller.region, caller.account
+    moment = datetime.fromtimestamp(now, UTC)
+    model = rules.canonical_model(call.model)
+    facts: dict[str, FactValue] = {
+        "client.ip": caller.ip,
+        "client.country": region.country,
+        "client.subdivision": region.subdivision,
+        "client.asn": region.asn,
+        "client.as_org": region.as_org,
+        "client.anonymous": region.anonymous,
+        "client.hosting": region.hosting,
+        "client.geo_status": region.status,
+        "account.id": account.id,
+        "account.source": account.source,
+        "account.listed": account.listed,
+        "account.org": account.org,
+        "account.tier": account.tier,
+        "account.verified": account.verified,
+        "account.country": account.country,
+        "account.owner_country": account.owner_country,
+        "account.owner_share": account.owner_share,
+        "account.age_days": -1.0 if account.opened_at is None else max(0.0, (now - account.opened_at) / DAY_S),
+        "account.tags": account.tags,
+        "request.dialect": call.dialect,
+        "request.endpoint": call.endpoint,
+        "request.model": model,
+        "request.model_known": rules.knows_model(model),
+        "request.stream": call.stream,
+        "request.max_tokens": call.max_output_tokens,
+        "request.n": call.n,
+        "request.temperature": -1.0 if call.temperature is None else call.temperature,
+        "request.seeded": call.seed is not None,
+        "request.logprobs": call.logprobs,
+        "request.top_logprobs": call.top_logprobs,
+        "request.reasoning": call.reasoning,
+        "request.reasoning_effort": call.reasoning_effort,
+        "request.reasoning_budget": call.reasoning_budget,
+        "request.input_tokens": call.input_tokens,
+        "request.turns": call.turns,
+        "request.images": call.images,
+        "request.audio": call.audio,
+        "request.tools": call.tools,
+        "request.tool_results": call.tool_results,
+        "request.end_user": call.end_user,
+        "request.patterns": patterns,
+        "request.batch_size": call.batch_size,
+        "request.inspected": call.inspected,
+        "time.hour": moment.hour,
+        "time.weekday": moment.isoweekday(),
+        "risk.level": signals.level,
+        "risk.score": signals.score,
+        "risk.families": signals.families,
+        "campaign.id": signals.campaign,
+        "campaign.size": signals.campaign_size,
+        "campaign.age_hours": (now - signals.campaign_since) / HOUR_S if signals.campaign else 0.0,
+        "account.countries_24h": movement.countries_24h,
+        "account.asns_24h": movement.asns_24h,
+        "account.travel_kmh": movement.travel_kmh,
+    }
+    return facts
+
+
+def _smallest(first: Verdict, second: Verdict) -> Refusal | None:
+    """The refusal told to the caller: the one with the smallest rule id, so that order never matters."""
+    refusals = [verdict.refusal for verdict in (first, second) if verdict.refusal is not None]
+    return min(refusals, key=lambda refusal: refusal.rule, default=None)
+
+
+def _lower(first: Mapping[str, ClampValue], second: Mapping[str, ClampValue]) -> Mapping[str, ClampValue]:
+    if not first or not second:
+        return first or second
+    from proxy.policy.effects import join_clamps
+
+    return join_clamps(first, second)
+
+
+def _ask(rules: Ruleset, limit: AppliedLimit, call: ModelCall) -> Ask:
+    cost = costs.reserved(limit.count, call, costs.Price(*rules.price(call.model)))
+    return Ask(limit.id, limit.key, cost, limit.rate, limit.burst, limit.shadow, limit.count)

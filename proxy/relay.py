@@ -1,0 +1,130 @@
+"""Steps 6 and 7 of an exchange: send it on, and relay what comes back while it is inspected.
+
+The client sees bytes as they arrive; an answer that breaks off is broken off to the client too, never ended cleanly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from time import perf_counter
+from typing import Final, NamedTuple
+
+from proxy.adapters.traffic.downstream import Downstream
+from proxy.adapters.traffic.http1 import answer_headers, header
+from proxy.adapters.traffic.upstream import Answer, Upstream
+from proxy.audit.record import Record
+from proxy.dialects.call import NO_USAGE, ModelCall, Usage
+from proxy.errors import UpstreamError
+from proxy.inspection.inspector import Inspector, inspector_for
+
+WHOLE_ANSWER_BYTES: Final = 64 * 1024
+"""Answers up to this size leave as one buffer; longer ones and streams are relayed piece by piece."""
+FIRST_ERROR_STATUS: Final = 400
+
+
+class Outgoing(NamedTuple):
+    """A request ready to be sent, and how its answer is to be read."""
+
+    upstream: Upstream
+    head: bytes
+    body: bytes
+    call: ModelCall
+    strips: frozenset[str]
+    hide_usage: bool
+    """We asked for the stream's usage, the client didn't."""
+    bodiless: bool
+    """The answer to HEAD has no body."""
+    http10: bool
+    """The client can't read chunks."""
+    own_headers: bytes
+    """Lines of ours that go out with the answer."""
+
+
+async def relay(outgoing: Outgoing, down: Downstream, record: Record) -> None:
+    """Forward one exchange; `record` gets outcome, usage, sizes and timings on every way out.
+
+    Raises UpstreamError only while nothing of an answer has been sent. A client that leaves aborts the upstream.
+    """
+    asked = perf_counter()
+    answer = await outgoing.upstream.send(outgoing.head, outgoing.body, bodiless=outgoing.bodiless)
+    record.first_byte_s = perf_counter() - asked
+    record.upstream_status = record.status = answer.message.code
+    record.upstream_retries = answer.retries
+    inspector: Inspector | None = None
+    try:
+        inspector = _inspector(outgoing, answer)
+        await _relay_body(outgoing, answer, inspector, down, record)
+        record.outcome = "cut" if inspector.ended else "allowed"
+        answer.done() if not inspector.ended else answer.abort()
+    except UpstreamError as error:
+        answer.abort()
+        if not down.started:
+            raise
+        record.outcome, record.upstream_error = "upstream_error", error.kind
+        down.cut()
+    except BaseException:
+        answer.abort()
+        raise
+    finally:
+        if inspector is not None:
+            record.usage = _usage(outgoing.call, inspector, answer.message.code)
+
+
+def _inspector(outgoing: Outgoing, answer: Answer) -> Inspector:
+    raw = answer.message.raw_headers
+    coding = header(raw, b"content-encoding").strip().lower()
+    if coding not in {b"", b"identity"} and outgoing.strips:
+        raise UpstreamError("protocol", "the model endpoint encoded an answer that policy must read")
+    content_type = header(raw, b"content-type").decode("latin-1") if coding in {b"", b"identity"} else "application/octet-stream"
+    call = outgoing.call
+    return inspector_for(call.dialect, call.endpoint, content_type, outgoing.strips, outgoing.hide_usage, answer.message.code)
+
+
+async def _relay_body(outgoing: Outgoing, answer: Answer, inspector: Inspector, down: Downstream, record: Record) -> None:
+    message = answer.message
+    block = answer_headers(message.raw_headers, changed=inspector.rewrites) + outgoing.own_headers
+    length = _length(answer)
+    if outgoing.bodiless:
+        return await down.send(message.code, block, b"", http10=outgoing.http10, reason=message.reason, length=length or 0)
+    if inspector.buffers or (length is not None and length <= WHOLE_ANSWER_BYTES):
+        pieces = [piece async for piece in _inspected(answer, inspector)]
+        whole = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        record.response_bytes = len(whole)
+        return await down.send(message.code, block, whole, http10=outgoing.http10, reason=message.reason)
+    await down.start(message.code, block, None if inspector.rewrites else length, http10=outgoing.http10, reason=message.reason)
+    async for piece in _inspected(answer, inspector):
+        record.response_bytes += len(piece)
+        await down.write(piece)
+    return await down.finish()
+
+
+async def _inspected(answer: Answer, inspector: Inspector) -> AsyncIterator[bytes]:
+    """What may go out, as it comes in."""
+    while chunk := await answer.chunk():
+        piece = inspector.feed(chunk)
+        if piece:
+            yield piece
+        if inspector.ended:
+            return
+    piece = inspector.close()
+    if piece:
+        yield piece
+
+
+def _length(answer: Answer) -> int | None:
+    """Bytes of the body, None when only its end will tell. aiohttp's parser has checked the framing."""
+    if answer.message.chunked:
+        return None
+    value = header(answer.message.raw_headers, b"content-length")
+    if value.isdigit():
+        return int(value)
+    return 0 if answer.message.code in {204, 304} else None
+
+
+def _usage(call: ModelCall, inspector: Inspector, status: int) -> Usage:
+    """What the exchange cost: as reported, else our own conservative count. An error answer costs nothing."""
+    if inspector.usage is not None:
+        return inspector.usage
+    if status >= FIRST_ERROR_STATUS or not call.model:
+        return NO_USAGE
+    return Usage(call.input_tokens, inspector.output_estimate, estimated=True)
