@@ -1,0 +1,162 @@
+"""Whole JSON bodies: read while they pass, or held until they are stripped."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import orjson
+
+from proxy.errors import UpstreamError
+from proxy.inspection.shapes.shape import Shape
+from proxy.inspection.tally import BYTES_PER_TOKEN, Tallied, Tally
+
+MAX_READ_BYTES: Final = 1024 * 1024
+"""A body up to here is read whole. Of a longer one (embeddings, images) only the tail is searched for usage."""
+
+TAIL_BYTES: Final = 64 * 1024
+"""Every API puts usage last or nearly so; what may follow it (Responses: metadata, user) is far shorter."""
+
+MAX_STRIP_BYTES: Final = 16 * 1024 * 1024
+"""A body that must be stripped and is longer is refused: it can't be checked in bounded memory."""
+
+_USAGE_KEY: Final = re.compile(rb'"(?:usage|usageMetadata)"\s*:\s*\{')
+
+
+class BodyReader(Tallied):
+    """Forwards every chunk at once and untouched; keeps a bounded copy to read at the end."""
+
+    __slots__ = ("_body_bytes", "_closed", "_held", "_shape", "_text")
+
+    buffers = False
+    rewrites = False
+
+    def __init__(self, shape: Shape, *, text: bool = True) -> None:
+        super().__init__()
+        self._shape = shape
+        self._text = text
+        self._held = bytearray()
+        self._body_bytes = 0
+        self._closed = False
+
+    @property
+    def output_estimate(self) -> int:
+        """Of a body that wasn't read whole, or isn't complete: as if every byte were text."""
+        if self._closed and self._body_bytes <= MAX_READ_BYTES and not self.broken:
+            return self._tally.output_estimate
+        return -(-self._body_bytes // BYTES_PER_TOKEN) if self._text else 0
+
+    def feed(self, chunk: bytes) -> bytes:
+        """The chunk, untouched."""
+        if self.ended:
+            return b""
+        self._body_bytes += len(chunk)
+        held = self._held
+        held += chunk
+        if self._body_bytes > MAX_READ_BYTES and len(held) > 2 * TAIL_BYTES:
+            del held[:-TAIL_BYTES]
+        return chunk
+
+    def close(self) -> bytes:
+        """Nothing is held back."""
+        if self.ended:
+            return b""
+        self._closed = True
+        if self._body_bytes > MAX_READ_BYTES:
+            self._read_tail()
+        else:
+            self.broken = not _read(bytes(self._held), self._shape, self._tally)
+        self._held.clear()
+        return b""
+
+    def cut(self, error_event: bytes) -> bytes:  # noqa: ARG002 - a JSON body has no place for an error
+        """No place for an error event."""
+        self.ended = True
+        return b""
+
+    def _read_tail(self) -> None:
+        tail = bytes(self._held[-TAIL_BYTES:])
+        found = list(_USAGE_KEY.finditer(tail))[-1:]
+        if not found:
+            return
+        end = _object_end(tail, found[0].end() - 1)
+        self.broken = not _read(b"{" + tail[found[0].start() : end] + b"}", self._shape, self._tally)
+
+
+_BRACES_AND_STRINGS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}]')
+
+
+def _object_end(text: bytes, start: int) -> int:
+    depth = 0
+    for found in _BRACES_AND_STRINGS.finditer(text, start):
+        brace = found[0]
+        depth += (brace == b"{") - (brace == b"}")
+        if depth == 0:
+            return found.end()
+    return len(text)
+
+
+def _read(body: bytes, shape: Shape, tally: Tally) -> bool:
+    try:
+        answer = orjson.loads(body)
+        shape.read(answer, tally)
+    except (ValueError, TypeError, AttributeError, KeyError):
+        return False
+    return True
+
+
+class BodyStripper(Tallied):
+    """Holds a body until it is complete, removes what must go, and forwards the rest."""
+
+    __slots__ = ("_held", "_shape", "_strips")
+
+    buffers = True
+    rewrites = True
+
+    def __init__(self, shape: Shape, strips: frozenset[str]) -> None:
+        self._shape = shape
+        self._strips = strips
+        self._tally = Tally()
+        self._held = bytearray()
+        self.broken = False
+        self.ended = False
+
+    @property
+    def output_estimate(self) -> int:
+        """Before `close`, as if every byte were text."""
+        return self._tally.output_estimate or -(-len(self._held) // BYTES_PER_TOKEN)
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Nothing yet. Raises UpstreamError above `MAX_STRIP_BYTES`."""
+        if self.ended:
+            return b""
+        self._held += chunk
+        if len(self._held) > MAX_STRIP_BYTES:
+            self._refuse(f"The answer is longer than {MAX_STRIP_BYTES} bytes and parts of it must be removed.")
+        return b""
+
+    def close(self) -> bytes:
+        """The stripped body, or its own bytes if nothing had to go. Raises UpstreamError if it can't be read."""
+        if self.ended:
+            return b""
+        body = bytes(self._held)
+        try:
+            answer: Any = orjson.loads(body)
+            self._shape.read(answer, self._tally)
+            changed = self._shape.stripper(self._strips).body(answer)
+            self._held.clear()
+            return orjson.dumps(answer) if changed else body
+        except (ValueError, TypeError, AttributeError, KeyError):
+            self._refuse("The answer isn't what its content type says and parts of it must be removed.")
+        return b""
+
+    def cut(self, error_event: bytes) -> bytes:  # noqa: ARG002 - a JSON body has no place for an error
+        """Nothing has been forwarded: the handler can still answer with a status."""
+        self.ended = True
+        self._held.clear()
+        return b""
+
+    def _refuse(self, why: str) -> None:
+        self.broken = self.ended = True
+        self._held.clear()
+        raise UpstreamError("protocol", why)

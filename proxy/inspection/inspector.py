@@ -1,0 +1,139 @@
+"""Inspector: what comes back, read and stripped as it passes. `inspector_for` picks the one that fits an answer.
+
+Whatever the cuts between chunks, the joined output, the usage and every count are the same.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from proxy.dialects.call import Usage
+from proxy.inspection.bodies import BodyReader, BodyStripper
+from proxy.inspection.events import EventReader, EventStripper
+from proxy.inspection.shapes.anthropic import MESSAGES
+from proxy.inspection.shapes.openai import CHAT
+from proxy.inspection.shapes.shape import Shape
+from proxy.inspection.tally import BYTES_PER_TOKEN
+
+NOTHING: Final[frozenset[str]] = frozenset()
+
+SHAPES: Final[dict[str, Shape]] = {
+    "openai": CHAT,
+    "azure": CHAT,
+    "anthropic": MESSAGES,
+}
+
+WORDLESS: Final = ("embed", "batch_embed", "image", "moderation", "model", "count", "audio.speech", "files", "rerank")
+"""How the names of endpoints begin whose answers hold nothing a model wrote: they are never stripped and cost no output."""
+
+FIRST_ERROR_STATUS: Final = 400
+"""From here on an answer is an error: it holds nothing a model wrote, so it is neither read nor stripped."""
+
+
+class Inspector(Protocol):
+    """Reads one answer on its way to the caller.
+
+    Without anything to strip, `feed` returns the very chunk it got. An answer that can't be stripped is never forwarded: where
+    `buffers`, `feed` and `close` raise UpstreamError (`protocol`), and the handler can still answer with a status; in a
+    stream, `ended` and `broken` turn true after the last readable event, and the handler forwards a `cut`.
+    """
+
+    @property
+    def buffers(self) -> bool:
+        """Nothing comes out before `close`, and what does has another length: hold the head back, drop Content-Length."""
+
+    @property
+    def rewrites(self) -> bool:
+        """The output may differ from the input: Content-Length, ETag and digests of the answer no longer hold."""
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the upstream reported; None if nothing. Estimated where the answer was cut before it reported everything."""
+
+    @property
+    def output_estimate(self) -> int:
+        """Output tokens by our own, conservative count of what the model wrote, relayed or stripped."""
+
+    @property
+    def finish(self) -> str:
+        """Why the answer ended, in the upstream's word, at most 64 characters; "" if it hasn't said."""
+
+    @property
+    def broken(self) -> bool:
+        """Something couldn't be read: usage may be missing. When stripping, the answer was cut there."""
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more will come out: close the upstream and forward a `cut`."""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """What to forward now; b"" if nothing."""
+
+    def close(self) -> bytes:
+        """The upstream's answer is complete: the rest to forward."""
+
+    def cut(self, error_event: bytes) -> bytes:
+        """End the answer here: `error_event` (`Dialect.error_event`), placed such that an SDK reads it as an event of its own.
+
+        b"" for a body, which has no place for an error: if the head is out, close the connection without completing the body.
+        """
+
+
+class OpaqueInspector:
+    """Counts bytes that nothing here can read: audio, images, encoded content."""
+
+    __slots__ = ("_bytes", "_counts_text", "ended")
+
+    buffers = False
+    rewrites = False
+    usage: Usage | None = None
+    finish = ""
+    broken = False
+
+    def __init__(self, *, text: bool = False) -> None:
+        self.ended = False
+        self._bytes = 0
+        self._counts_text = text
+
+    @property
+    def output_estimate(self) -> int:
+        """As if every byte were text; 0 where the answer can't be a model's text."""
+        return -(-self._bytes // BYTES_PER_TOKEN) if self._counts_text else 0
+
+    def feed(self, chunk: bytes) -> bytes:
+        """The chunk, untouched."""
+        if self.ended:
+            return b""
+        self._bytes += len(chunk)
+        return chunk
+
+    def close(self) -> bytes:
+        """Nothing is held back."""
+        return b""
+
+    def cut(self, error_event: bytes) -> bytes:  # noqa: ARG002 - an unread format has no error event
+        """No place for an error event."""
+        self.ended = True
+        return b""
+
+
+def inspector_for(dialect: str, endpoint: str, content_type: str, strips: frozenset[str], *, hide_usage: bool, status: int) -> Inspector:
+    """The inspector for one answer, from its head.
+
+    `strips` holds any of `reasoning` and `logprobs`; `hide_usage` says that the proxy asked for the stream's usage and the
+    client didn't.
+    """
+    shape = SHAPES.get(dialect)
+    media = content_type.partition(";")[0].strip().lower()
+    writes = not endpoint.startswith(WORDLESS)
+    if shape is None or status >= FIRST_ERROR_STATUS:
+        return OpaqueInspector()
+    if not writes:
+        strips = NOTHING
+    if media == "text/event-stream":
+        if strips or hide_usage:
+            return EventStripper(shape, strips | {"usage"} if hide_usage else strips)
+        return EventReader(shape)
+    if media == "application/json" or media.endswith("+json"):
+        return BodyStripper(shape, strips) if strips else BodyReader(shape, text=writes)
+    return OpaqueInspector(text=writes)

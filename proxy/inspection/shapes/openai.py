@@ -1,0 +1,158 @@
+"""OpenAI chat completions, completions and embeddings, with what vLLM, llama.cpp, DeepSeek, OpenRouter and LiteLLM add."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import orjson
+
+from proxy.inspection.shapes.shape import Fate, Json, Shape, drop
+from proxy.inspection.tally import Tally, count
+
+REASONING_KEYS: Final = frozenset({"reasoning_content", "reasoning", "reasoning_details", "thinking_blocks", "thinking"})
+"""DeepSeek, vLLM and llama.cpp; vLLM and OpenRouter; OpenRouter; LiteLLM; some Ollama front ends."""
+
+LOGPROB_KEYS: Final = frozenset({"logprobs", "prompt_logprobs", "completion_probabilities"})
+"""OpenAI; vLLM; llama.cpp."""
+
+TOKEN_KEYS: Final = frozenset({"token_ids", "__verbose"})
+"""vLLM's ids of every token written and llama.cpp's raw answer: both hold the reasoning, in another form."""
+
+_CHOICE_KEYS: Final = TOKEN_KEYS | REASONING_KEYS
+
+_USAGE_CHUNK_KEYS: Final = frozenset({"id", "object", "created", "model", "choices", "service_tier", "system_fingerprint", "obfuscation"})
+"""What the chunk that only tells usage has besides: anything more (Azure's filter results) has to be forwarded."""
+
+_THINKING_PARTS: Final = frozenset({"thinking", "reasoning"})
+"""Types of content parts that are reasoning (Mistral sends content as a list)."""
+
+
+def read(event: Json, tally: Tally) -> None:
+    """Read a chat completion, a completion, an embedding answer, or one chunk of a stream."""
+    for choice in event.get("choices") or ():
+        message = choice.get("delta") or choice.get("message")
+        if message:
+            if len(message) > 1 or "content" not in message:
+                _read_message(message, tally)
+            else:
+                tally.wrote(message["content"])
+        elif "text" in choice:
+            tally.wrote(choice["text"])
+        if choice.get("finish_reason"):
+            tally.finished(choice["finish_reason"])
+    usage = event.get("usage")
+    if usage:
+        read_usage(usage, tally)
+    elif "timings" in event:
+        _read_timings(event["timings"], tally)
+
+
+def _read_message(message: Json, tally: Tally) -> None:
+    for key in ("content", "reasoning_content", "reasoning", "refusal"):
+        text = message.get(key)
+        if text:
+            tally.wrote(text if type(text) is str else orjson.dumps(text).decode())
+    for call in message.get("tool_calls") or ():
+        function = call.get("function") or {}
+        tally.wrote(function.get("name"))
+        tally.wrote(function.get("arguments"))
+
+
+def read_usage(usage: Json, tally: Tally) -> None:
+    """OpenAI's usage object, of either wording (prompt and completion, or input and output).
+
+    Some upstreams (xAI) leave reasoning out of completion_tokens but not out of total_tokens: the total decides.
+    """
+    prompt = count(usage.get("prompt_tokens", usage.get("input_tokens")))
+    written = count(usage.get("completion_tokens", usage.get("output_tokens")))
+    total = count(usage.get("total_tokens"))
+    prompt_details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details") or {}
+    written_details = usage.get("completion_tokens_details") or usage.get("output_tokens_details") or {}
+    cached = count(prompt_details.get("cached_tokens")) or count(usage.get("prompt_cache_hit_tokens"))
+    tally.report(
+        prompt=prompt,
+        output=max(written, total - prompt) if written else written,
+        cached=cached,
+        reasoning=count(written_details.get("reasoning_tokens")),
+    )
+
+
+def _read_timings(timings: Json, tally: Tally) -> None:
+    """llama.cpp counts every chunk in its timings, also when no usage was asked for."""
+    tally.report(
+        prompt=count(timings.get("prompt_n")) + count(timings.get("cache_n")),
+        output=count(timings.get("predicted_n")),
+        cached=count(timings.get("cache_n")),
+    )
+
+
+class ChatStripper:
+    """Strips choices, whether they hold a message, a delta or a text."""
+
+    def __init__(self, strips: frozenset[str]) -> None:
+        self._reasoning = "reasoning" in strips
+        self._logprobs = "logprobs" in strips
+        self._usage = "usage" in strips
+
+    def body(self, answer: Json) -> bool:
+        """A body keeps its usage: only a stream's is ever forced."""
+        changed = self._envelope(answer)
+        for choice in answer.get("choices") or ():
+            changed |= self._choice(choice, choice.get("message"))
+        return changed
+
+    def event(self, event: Json) -> Fate:
+        """A choice left with nothing is dropped, and so is a chunk left without choices, unless it has usage to tell."""
+        changed = self._envelope(event)
+        if self._usage and "usage" in event:
+            changed = True
+            if event.pop("usage") and not event.get("choices") and event.keys() <= _USAGE_CHUNK_KEYS:
+                return Fate.DROP
+        kept = []
+        for choice in event.get("choices") or ():
+            removed = self._choice(choice, choice.get("delta"))
+            changed |= removed
+            if not (removed and _is_empty(choice)):
+                kept.append(choice)
+        if changed and event.get("choices"):
+            if not kept and not event.get("usage"):
+                return Fate.DROP
+            event["choices"] = kept
+        return Fate.CHANGED if changed else Fate.KEEP
+
+    def _envelope(self, holder: Json) -> bool:
+        changed = self._logprobs and drop(holder, LOGPROB_KEYS)
+        return (self._reasoning and drop(holder, TOKEN_KEYS)) or changed
+
+    def _choice(self, choice: Json, message: Json | None) -> bool:
+        logprobs = self._logprobs
+        changed = False
+        if self._reasoning:
+            changed = drop(choice, _CHOICE_KEYS)
+            if message and strip_message(message):
+                changed = logprobs = True  # the removed tokens have log-probabilities too, and those spell them
+        return (logprobs and drop(choice, LOGPROB_KEYS)) or changed
+
+
+def strip_message(message: Json) -> bool:
+    """Remove reasoning from a message or a delta in place."""
+    changed = drop(message, REASONING_KEYS)
+    extra = message.get("provider_specific_fields")
+    if extra:
+        changed |= drop(extra, REASONING_KEYS)
+    content = message.get("content")
+    if type(content) is list:
+        kept = [part for part in content if part.get("type") not in _THINKING_PARTS]
+        if len(kept) < len(content):
+            message["content"] = kept
+            changed = True
+    return changed
+
+
+def _is_empty(choice: Json) -> bool:
+    if choice.get("finish_reason") or choice.get("text"):
+        return False
+    return not any((choice.get("delta") or {}).values())
+
+
+CHAT: Final = Shape(read, ChatStripper)

@@ -1,0 +1,144 @@
+"""Tally: what one answer has cost so far. Readers write to it, the handler settles from it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from proxy.dialects.call import Usage
+
+BYTES_PER_TOKEN: Final = 3
+"""Deliberately low: English runs at about 4 UTF-8 bytes a token, code near 3, so the estimate errs upwards."""
+
+MAX_COUNT: Final = 2**40
+"""No answer has more tokens: a larger number is an upstream's fault and must not overflow somebody's counter."""
+
+MAX_FINISH_CHARS: Final = 64
+
+
+def count(value: Any) -> int:
+    """A token count out of a stranger's JSON: 0 for anything but a non-negative number."""
+    if type(value) is int:
+        return min(value, MAX_COUNT) if value > 0 else 0
+    if type(value) is float and 0.0 < value < MAX_COUNT:
+        return int(value)
+    return 0
+
+
+class Tally:
+    """Usage as reported, and a conservative count of what the model wrote, relayed or stripped."""
+
+    __slots__ = (
+        "_cache_created",
+        "_cache_read",
+        "_cached",
+        "_output",
+        "_prompt",
+        "_reasoning",
+        "deltas",
+        "finish",
+        "reported",
+        "text_bytes",
+    )
+
+    def __init__(self) -> None:
+        self._prompt = 0
+        self._cached = 0
+        self._cache_created = 0
+        self._cache_read = 0
+        self._output = 0
+        self._reasoning = 0
+        self.reported = False
+        self.finish = ""
+        self.deltas = 0
+        self.text_bytes = 0
+
+    def wrote(self, text: Any) -> None:
+        """The model wrote `text`, in one delta; anything but a non-empty string is nothing."""
+        if type(text) is str and text:
+            self.deltas += 1
+            self.text_bytes += len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+    def finished(self, reason: Any) -> None:
+        """The answer, or one of its choices, ended for `reason`."""
+        if type(reason) is str and reason:
+            self.finish = reason[:MAX_FINISH_CHARS]
+
+    def report(
+        self,
+        *,
+        prompt: int | None = None,
+        cached: int | None = None,
+        cache_created: int | None = None,
+        cache_read: int | None = None,
+        output: int | None = None,
+        reasoning: int | None = None,
+    ) -> None:
+        """Usage as the upstream says, cumulative: a later number replaces an earlier one, None leaves it.
+
+        `cached` is the part of `prompt` that was; `cache_created` and `cache_read` are what the upstream counts beside it.
+        """
+        self.reported = True
+        if prompt is not None:
+            self._prompt = prompt
+        if cached is not None:
+            self._cached = cached
+        if cache_created is not None:
+            self._cache_created = cache_created
+        if cache_read is not None:
+            self._cache_read = cache_read
+        if output is not None:
+            self._output = output
+        if reasoning is not None:
+            self._reasoning = reasoning
+
+    def unread(self, size_bytes: int) -> None:
+        """So many bytes can't be read: they count as text."""
+        self.deltas += 1
+        self.text_bytes += size_bytes
+
+    @property
+    def output_estimate(self) -> int:
+        """Output tokens by our own count: at least one a delta, at least one per `BYTES_PER_TOKEN` bytes."""
+        return max(self.deltas, -(-self.text_bytes // BYTES_PER_TOKEN))
+
+    @property
+    def usage(self) -> Usage | None:
+        """Usage, None when none was reported.
+
+        An answer that ended before its finish reason has reported only a part (Anthropic's message_start says one output
+        token), so there our own count stands in wherever it is higher.
+        """
+        if not self.reported:
+            return None
+        output = self._output
+        estimated = False
+        if not self.finish and self.output_estimate > output:
+            output, estimated = self.output_estimate, True
+        prompt = self._prompt + self._cache_created + self._cache_read
+        return Usage(prompt, output, self._cached + self._cache_read, self._reasoning, estimated)
+
+
+class Tallied:
+    """What every inspector tells of the answer it tallies; see `inspector.Inspector`."""
+
+    __slots__ = ("_tally", "broken", "ended")
+
+    def __init__(self) -> None:
+        self._tally = Tally()
+        self.broken = False
+        self.ended = False
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the upstream reported so far."""
+        return self._tally.usage
+
+    @property
+    def output_estimate(self) -> int:
+        """Output tokens by our own count so far."""
+        return self._tally.output_estimate
+
+    @property
+    def finish(self) -> str:
+        """The last finish reason."""
+        return self._tally.finish
