@@ -73,6 +73,8 @@ class ModelCall(NamedTuple):
     """False only where a policy passes an endpoint that no reader understands."""
     batch_size: int = 0
     """Calls inside a batch upload; 0 for a single call."""
+    unseen: int = 0
+    """Parts that no reader opens: attached documents, and content named by an id (stored prompts, files, earlier answers)."""
 
 
 NO_USAGE: Final = Usage()

@@ -1,0 +1,1 @@
+"""Anthropic's API: messages, token counting, legacy completions, message batches."""

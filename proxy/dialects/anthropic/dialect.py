@@ -1,0 +1,74 @@
+"""The Anthropic dialect: which reader reads which endpoint, and how errors are worded."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import orjson
+
+from proxy.dialects.anthropic import clamps, messages
+from proxy.dialects.call import ModelCall
+from proxy.dialects.dialect import NO_NAMES, Clamper, Clamps, Dialect, Document, Endpoint, Headers, Names, Reader, Route, RouteKind
+
+READERS: Final[dict[str, Reader]] = {
+    "messages": messages.read,
+    "messages.count_tokens": messages.read,
+    "complete": messages.complete,
+}
+
+CLAMPERS: Final[dict[str, Clamper]] = {"messages": clamps.messages, "complete": clamps.complete}
+
+ERROR_TYPES: Final = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    408: "timeout_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+
+
+class Anthropic:
+    """Anthropic's own API."""
+
+    name = "anthropic"
+
+    def read(self, route: Route, document: Document, names: Names = NO_NAMES) -> ModelCall:
+        """See `Dialect`."""
+        return READERS[route.endpoint](route, document, names)
+
+    def clamp(self, route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
+        """See `Dialect`."""
+        clamper = CLAMPERS.get(route.endpoint)
+        return clamper(document, clamps) if clamper else (document, ())
+
+    def error_body(self, status: int, code: str, message: str, param: str | None, request_id: str, /) -> bytes:
+        """`{"type": "error", "error": {"type", "message"}, "request_id"}`; the stable code goes beside the type."""
+        kind = ERROR_TYPES.get(status, "api_error" if status >= 500 else "invalid_request_error")
+        return orjson.dumps(
+            {"type": "error", "error": {"type": kind, "message": message, "code": code, "param": param}, "request_id": request_id}
+        )
+
+    def error_headers(self, _status: int, _code: str, /) -> Headers:
+        """None: the SDKs read the status and the body."""
+        return ()
+
+    def error_event(self, code: str, message: str) -> bytes:
+        """An `error` event, for which the SDKs raise APIStatusError (anthropic/_streaming.py)."""
+        return (
+            b"event: error\ndata: "
+            + orjson.dumps({"type": "error", "error": {"type": "policy_error", "message": message, "code": code}})
+            + b"\n\n"
+        )
+
+
+ANTHROPIC: Final[Dialect] = Anthropic()
+
+ENDPOINTS: Final = (
+    Endpoint(ANTHROPIC, "POST", "/v1/messages", "messages", RouteKind.CALL),
+    Endpoint(ANTHROPIC, "POST", "/v1/messages/count_tokens", "messages.count_tokens", RouteKind.CALL),
+    Endpoint(ANTHROPIC, "POST", "/v1/complete", "complete", RouteKind.CALL),
+)

@@ -1,0 +1,97 @@
+"""Messages, token counting and the legacy completion."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from proxy.dialects.anthropic import content
+from proxy.dialects.call import ModelCall
+from proxy.dialects.dialect import Document, Names, Route
+from proxy.dialects.reading import Prompt, fields, inner, items, limit, model, number, switch, text, wrong
+from proxy.dialects.tokens import MESSAGE_TOKENS
+from proxy.dialects.wire.strict import malformed
+
+_PLAIN_KEYS: Final = """
+model messages system max_tokens stream temperature top_p top_k stop_sequences tools tool_choice metadata thinking service_tier
+"""
+_PLAIN: Final = frozenset(_PLAIN_KEYS.split())
+
+
+def read(route: Route, document: Document, names: Names) -> ModelCall:
+    """Read one message request, or the same document sent to be counted."""
+    fields(document, "")
+    prompt = Prompt()
+    content.system(prompt, document.get("system"))
+    messages = items(document, "messages")
+    if not messages:
+        raise wrong("messages", "a list with at least one message")
+    for message in messages:
+        content.message(prompt, message)
+    for tool in items(document, "tools"):
+        content.tool(prompt, tool)
+    effort = ""
+    if not _PLAIN.issuperset(document):
+        effort = _rare(prompt, document)
+    asked, budget = _thinking(document.get("thinking"))
+    return ModelCall(
+        dialect=route.dialect.name,
+        endpoint=route.endpoint,
+        model=model(route, document, names),
+        stream=route.stream or switch(document, "stream"),
+        texts=tuple(prompt.texts),
+        images=prompt.images,
+        tools=tuple(prompt.tools),
+        tool_results=prompt.tool_results,
+        turns=prompt.turns,
+        max_output_tokens=limit(document, "max_tokens"),
+        temperature=number(document, "temperature"),
+        reasoning=asked,
+        reasoning_effort=effort,
+        reasoning_budget=budget,
+        end_user=text(inner(document, "metadata"), "user_id"),
+        input_tokens=prompt.tokens + MESSAGE_TOKENS * len(messages),
+        unseen=prompt.unseen,
+    )
+
+
+def _thinking(value: Any) -> tuple[bool, int]:
+    if value is None:
+        return False, 0
+    inside = fields(value, "thinking")
+    return text(inside, "type") not in {"", "disabled"}, limit(inside, "budget_tokens")
+
+
+def _rare(prompt: Prompt, document: Document) -> str:
+    """Output schemas, servers whose tools are offered, content kept by the server; returns the effort."""
+    if document.get("fallbacks"):
+        raise malformed("fallbacks names further models; send one request for one model.", "several_models", "fallbacks")
+    output = inner(document, "output_config")
+    prompt.say_all("system", output.get("format"))
+    prompt.say_all("system", document.get("output_format"))
+    for server in items(document, "mcp_servers"):
+        prompt.tools.append(text(fields(server, "mcp_servers"), "name"))
+    for key in ("container", "thread"):
+        prompt.unseen += document.get(key) is not None
+    return text(output, "effort")
+
+
+def complete(route: Route, document: Document, names: Names) -> ModelCall:
+    """Read a legacy text completion."""
+    fields(document, "")
+    prompt = Prompt()
+    words = document.get("prompt")
+    if type(words) is not str:
+        raise wrong("prompt", "a string")
+    prompt.say("input", words)
+    return ModelCall(
+        dialect=route.dialect.name,
+        endpoint=route.endpoint,
+        model=model(route, document, names),
+        stream=switch(document, "stream"),
+        texts=tuple(prompt.texts),
+        turns=max(words.count("\n\nHuman:"), 1),
+        max_output_tokens=limit(document, "max_tokens_to_sample"),
+        temperature=number(document, "temperature"),
+        end_user=text(inner(document, "metadata"), "user_id"),
+        input_tokens=prompt.tokens,
+    )

@@ -1,0 +1,94 @@
+"""Route and Dialect: what an address means, and what the reader of an API can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, Protocol
+
+from proxy.dialects.call import ModelCall
+
+Document = dict[str, Any]
+"""A request's JSON object as `body.read_json` gives it: no duplicate keys, finite numbers, bounded depth."""
+
+Names = Mapping[str, str]
+"""Alias to canonical model name."""
+
+Headers = tuple[tuple[str, str], ...]
+
+Clamps = Mapping[str, int | float | bool | str]
+"""Parameter to upper bound (numbers), False (switches) or highest allowed effort (strings)."""
+
+NO_NAMES: Final[Names] = MappingProxyType({})
+
+
+class RouteKind(Enum):
+    """What a request on a route carries."""
+
+    CALL = "call"
+    """A JSON document that `Dialect.read` understands."""
+    METADATA = "metadata"
+    """No body: lists and look-ups."""
+    UPLOAD = "upload"
+    """A form or a batch, read by `batch.read_upload`."""
+    SOCKET = "socket"
+    """A WebSocket, whose events `realtime` reads."""
+
+
+class Dialect(Protocol):
+    """One API. It reads and rewrites its own requests and words errors; it never converts to another API."""
+
+    name: str
+
+    def read(self, route: Route, document: Document, names: Names = NO_NAMES) -> ModelCall:
+        """What is asked. Raises CallerError for a wrong type in any field that is read."""
+
+    def clamp(self, route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
+        """The document within the bounds, and the parameters that changed. The argument itself stays as it is."""
+
+    def error_body(self, status: int, code: str, message: str, param: str | None, request_id: str, /) -> bytes:
+        """The error document that the API's own SDKs turn into their exception."""
+
+    def error_headers(self, status: int, code: str, /) -> Headers:
+        """Headers besides Content-Type from which the API's SDKs read an error."""
+
+    def error_event(self, code: str, message: str) -> bytes:
+        """What ends a stream such that the SDK reports an error instead of a complete answer."""
+
+
+class Route(NamedTuple):
+    """An address that is understood."""
+
+    dialect: Dialect
+    endpoint: str
+    """The `request.endpoint` fact."""
+    kind: RouteKind
+    model: str = ""
+    """The model that the path names; "" when the body does."""
+    stream: bool = False
+    """The path itself asks for a stream."""
+
+    def read(self, document: Document, names: Names = NO_NAMES) -> ModelCall:
+        """What is asked in the body of a CALL. Raises CallerError for a wrong type in any field that is read."""
+        return self.dialect.read(self, document, names)
+
+    def bare_call(self) -> ModelCall:
+        """What is asked where there is no body to read."""
+        return ModelCall(self.dialect.name, self.endpoint, self.model, self.stream)
+
+
+class Endpoint(NamedTuple):
+    """One row of the table of everything that is understood; anything else is refused."""
+
+    dialect: Dialect
+    method: str
+    path: str
+    """A template: `{model}` is captured, `{id}` is not; either may be followed by a literal `:action`."""
+    endpoint: str
+    kind: RouteKind
+    stream: bool = False
+
+
+Reader = Callable[[Route, Document, Names], ModelCall]
+Clamper = Callable[[Document, Clamps], tuple[Document, tuple[str, ...]]]

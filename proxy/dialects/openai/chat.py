@@ -1,0 +1,72 @@
+"""Chat completions: `POST /v1/chat/completions` and its Azure and Gemini-compatible addresses."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from proxy.dialects.call import ModelCall
+from proxy.dialects.dialect import Document, Names, Route
+from proxy.dialects.openai import content, sampling
+from proxy.dialects.reading import Prompt, fields, inner, items, limit, model, number, optional_whole, wrong
+from proxy.dialects.tokens import MESSAGE_TOKENS
+
+_PLAIN_KEYS: Final = """
+model messages stream stream_options temperature top_p n max_tokens max_completion_tokens seed stop user safety_identifier
+presence_penalty frequency_penalty logit_bias store metadata service_tier parallel_tool_calls tools tool_choice prompt_cache_key
+"""
+_PLAIN: Final = frozenset(_PLAIN_KEYS.split())
+"""Keys that need no look beyond the ordinary one, so that most requests skip `_rare_texts`."""
+
+
+def read(route: Route, document: Document, names: Names) -> ModelCall:
+    """Read one chat completion request."""
+    fields(document, "")
+    prompt = Prompt()
+    messages = items(document, "messages")
+    if not messages:
+        raise wrong("messages", "a list with at least one message")
+    for message in messages:
+        content.message(prompt, message)
+    for tool in items(document, "tools"):
+        content.tool(prompt, tool)
+    if not _PLAIN.issuperset(document):
+        _rare_texts(prompt, document)
+    thinking = sampling.reasoning(document)
+    wanted, alternatives = sampling.logprobs(document)
+    return ModelCall(
+        dialect=route.dialect.name,
+        endpoint=route.endpoint,
+        model=model(route, document, names),
+        stream=sampling.streamed(document),
+        texts=tuple(prompt.texts),
+        images=prompt.images,
+        audio=prompt.audio,
+        tools=tuple(prompt.tools),
+        tool_results=prompt.tool_results,
+        turns=prompt.turns,
+        max_output_tokens=limit(document, *sampling.OUTPUT_LIMITS),
+        n=sampling.answers(document),
+        temperature=number(document, "temperature"),
+        seed=optional_whole(document, "seed"),
+        logprobs=wanted,
+        top_logprobs=alternatives,
+        reasoning=thinking.asked,
+        reasoning_effort=thinking.effort,
+        reasoning_budget=thinking.budget,
+        end_user=sampling.end_user(document),
+        input_tokens=prompt.tokens + MESSAGE_TOKENS * len(messages),
+        unseen=prompt.unseen,
+    )
+
+
+def _rare_texts(prompt: Prompt, document: Document) -> None:
+    """Texts outside the messages: functions, response schemas, predicted output, and what vLLM and llama.cpp put in the prompt."""
+    sampling.refuse_other_models(document)
+    for function in items(document, "functions"):
+        content.tool(prompt, function)
+    prompt.say_all("system", inner(document, "response_format").get("json_schema"))
+    prompt.say_all("assistant", inner(document, "prediction").get("content"))
+    for key in ("chat_template", "chat_template_kwargs", "documents"):
+        prompt.say_all("system", document.get(key))
+    if document.get("prompt_embeds") is not None or document.get("moderation") is not None:
+        prompt.unseen += 1

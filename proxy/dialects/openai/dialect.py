@@ -1,0 +1,98 @@
+"""The OpenAI dialect: which reader reads which endpoint, and how errors are worded."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import orjson
+
+from proxy.dialects.call import ModelCall
+from proxy.dialects.dialect import NO_NAMES, Clamper, Clamps, Dialect, Document, Endpoint, Headers, Names, Reader, Route, RouteKind
+from proxy.dialects.openai import chat, clamps, single
+
+READERS: Final[dict[str, Reader]] = {
+    "chat.completions": chat.read,
+    "completions": single.completions,
+    "embeddings": single.embeddings,
+    "moderations": single.moderations,
+    "images.generate": single.images,
+    "audio.speech": single.speech,
+}
+
+CLAMPERS: Final[dict[str, Clamper]] = {
+    "chat.completions": clamps.chat,
+    "completions": clamps.chat,
+    "images.generate": clamps.images,
+}
+"""Endpoints without an entry have no parameter that a policy can lower."""
+
+ERROR_TYPES: Final = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    408: "timeout_error",
+    429: "rate_limit_error",
+}
+
+
+class OpenAI:
+    """One of the APIs that speak it; `name` tells them apart in facts."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def read(self, route: Route, document: Document, names: Names = NO_NAMES) -> ModelCall:
+        """See `Dialect`."""
+        return READERS[route.endpoint](route, document, names)
+
+    def clamp(self, route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
+        """See `Dialect`."""
+        clamper = CLAMPERS.get(route.endpoint)
+        return clamper(document, clamps) if clamper else (document, ())
+
+    def error_body(self, status: int, code: str, message: str, param: str | None, _request_id: str, /) -> bytes:
+        """`{"error": {"message", "type", "param", "code"}}`; the request id travels in its header."""
+        kind = ERROR_TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
+        return orjson.dumps({"error": {"message": message, "type": kind, "param": param, "code": code}})
+
+    def error_headers(self, _status: int, _code: str, /) -> Headers:
+        """None: the SDKs read the status and the body."""
+        return ()
+
+    def error_event(self, code: str, message: str) -> bytes:
+        """An event with `error`, for which the SDKs raise APIError (openai/_streaming.py).
+
+        `type` and the copies beside it are what readers of Responses streams look at.
+        """
+        error = {"message": message, "type": "policy_error", "param": None, "code": code}
+        return (
+            b"event: error\ndata: "
+            + orjson.dumps({"type": "error", "code": code, "message": message, "param": None, "error": error})
+            + b"\n\n"
+        )
+
+
+OPENAI: Final[Dialect] = OpenAI("openai")
+AZURE: Final[Dialect] = OpenAI("azure")
+
+
+def _post(path: str, endpoint: str, kind: RouteKind = RouteKind.CALL) -> Endpoint:
+    return Endpoint(OPENAI, "POST", path, endpoint, kind)
+
+
+def _get(path: str, endpoint: str) -> Endpoint:
+    return Endpoint(OPENAI, "GET", path, endpoint, RouteKind.METADATA)
+
+
+ENDPOINTS: Final = (
+    _post("/v1/chat/completions", "chat.completions"),
+    _post("/v1/completions", "completions"),
+    _post("/v1/engines/{model}/completions", "completions"),
+    _post("/v1/embeddings", "embeddings"),
+    _post("/v1/engines/{model}/embeddings", "embeddings"),
+    _post("/v1/moderations", "moderations"),
+    _post("/v1/images/generations", "images.generate"),
+    _post("/v1/audio/speech", "audio.speech"),
+    _get("/v1/models", "models.list"),
+    _get("/v1/models/{model}", "models.get"),
+)

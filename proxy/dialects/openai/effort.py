@@ -1,0 +1,82 @@
+"""Lower the reasoning effort and budget of chat completions and Responses, in every spelling that `sampling` reads."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from proxy.dialects.dialect import Document
+from proxy.dialects.rewrite import bound, drop, lowered, nested
+
+_REASONING_FAMILIES: Final = ("o1", "o3", "o4", "gpt-5")
+"""OpenAI's own models that refuse `max_tokens` and take a reasoning effort; every compatible server takes `max_tokens`."""
+
+_DEFAULT: Final = "medium"
+"""What those models do when the effort is left out."""
+
+_SWITCHES: Final = frozenset({"enable_thinking", "include_reasoning", "thinking_budget"})
+_NESTED_EFFORT: Final = (("reasoning", "effort"), ("chat_template_kwargs", "reasoning_effort"))
+_NESTED_BUDGET: Final = (("reasoning", "max_tokens"), ("thinking", "budget_tokens"))
+
+
+def reasons(document: Document) -> bool:
+    """Whether the model is one of OpenAI's own reasoning models."""
+    name = document.get("model")
+    return isinstance(name, str) and name.startswith(_REASONING_FAMILIES)
+
+
+def chat(document: Document, most: str) -> bool:
+    """Lower the effort; inserted only for models known to take one, since others refuse it."""
+    changed = _lower(document, most)
+    if reasons(document) and document.get("reasoning_effort") is None and document.get("reasoning") is None and lowered(_DEFAULT, most):
+        document["reasoning_effort"] = most
+        return True
+    return changed
+
+
+def responses(document: Document, most: str) -> bool:
+    """Lower the effort of a Responses request; inserted as for chat."""
+    changed = _lower(document, most)
+    if reasons(document) and (document.get("reasoning") or {}).get("effort") is None and lowered(_DEFAULT, most):
+        nested(document, "reasoning")["effort"] = most
+        return True
+    return changed
+
+
+def budget(document: Document, most: int) -> bool:
+    """Lower the thinking tokens."""
+    changed = bound(document, "thinking_budget", most)
+    for key, inside in _NESTED_BUDGET:
+        if _inside(document, key).get(inside) is not None:
+            changed = bound(nested(document, key), inside, most) or changed
+    return changed
+
+
+def _inside(document: Document, key: str) -> dict[str, Any]:
+    value = document.get(key)
+    return value if type(value) is dict else {}
+
+
+def _lower(document: Document, most: str) -> bool:
+    changed = False
+    effort = document.get("reasoning_effort")
+    if effort is not None and lowered(effort, most):
+        document["reasoning_effort"] = most
+        changed = True
+    for key, inside in _NESTED_EFFORT:
+        effort = _inside(document, key).get(inside)
+        if effort is not None and lowered(effort, most):
+            nested(document, key)[inside] = most
+            changed = True
+    return _switch_off(document) or changed if most == "none" else changed
+
+
+def _switch_off(document: Document) -> bool:
+    """Remove every other way to ask for thinking."""
+    changed = drop(document, _SWITCHES)
+    if document.get("thinking") not in (None, False, {"type": "disabled"}):
+        document["thinking"] = {"type": "disabled"}
+        changed = True
+    if drop(template := nested(document, "chat_template_kwargs"), frozenset({"thinking"})) or template.get("enable_thinking"):
+        template["enable_thinking"] = False
+        changed = True
+    return changed

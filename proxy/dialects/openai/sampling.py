@@ -1,0 +1,109 @@
+"""Sampling, reasoning and log-probability parameters, with the spellings that vLLM, llama.cpp and routers add to OpenAI's."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from proxy.dialects.dialect import Document
+from proxy.dialects.reading import count, fields, inner, limit, switch, text, whole, wrong
+from proxy.dialects.wire.strict import malformed
+
+OUTPUT_LIMITS: Final = ("max_tokens", "max_completion_tokens", "n_predict")
+"""`n_predict` is llama.cpp's."""
+
+OTHER_MODELS: Final = ("models", "fallbacks", "model_list")
+"""Routers (OpenRouter, LiteLLM) answer from these when the named model fails: a model that nobody judged."""
+
+REASONING: Final = frozenset(
+    {"reasoning_effort", "reasoning", "thinking", "enable_thinking", "thinking_budget", "include_reasoning", "chat_template_kwargs"}
+)
+LOGPROBS: Final = frozenset({"logprobs", "top_logprobs", "prompt_logprobs", "n_probs", "logprob_token_ids", "logprobs_token_ids"})
+
+
+class Reasoning(NamedTuple):
+    """What was asked of the model's reasoning."""
+
+    asked: bool = False
+    effort: str = ""
+    budget: int = 0
+
+
+NO_REASONING: Final = Reasoning()
+
+
+def answers(document: Document) -> int:
+    """How many samples are drawn: vLLM and OpenAI draw `best_of` and return `n`."""
+    if "best_of" in document:
+        return max(count(document, "n"), count(document, "best_of"))
+    return count(document, "n")
+
+
+def refuse_other_models(document: Document) -> None:
+    """Refuse a list of models to fall back to."""
+    for key in OTHER_MODELS:
+        if document.get(key):
+            raise malformed(f"{key} names further models; send one request for one model.", "several_models", key)
+
+
+def reasoning(document: Document) -> Reasoning:
+    """Effort and budget, however they are spelt."""
+    if REASONING.isdisjoint(document):
+        return NO_REASONING
+    effort = text(document, "reasoning_effort")
+    nested = document.get("reasoning")
+    budget = limit(document, "thinking_budget")
+    asked = switch(document, "enable_thinking") or switch(document, "include_reasoning")
+    if nested is not None:
+        inside = fields(nested, "reasoning")
+        effort = effort or text(inside, "effort")
+        budget = budget or limit(inside, "max_tokens")
+        asked = asked or switch(inside, "enabled") or text(inside, "summary") != ""
+    thinking = document.get("thinking")
+    if thinking is not None:
+        more, tokens = _thinking(thinking)
+        asked, budget = asked or more, budget or tokens
+    template = inner(document, "chat_template_kwargs")
+    asked = asked or switch(template, "enable_thinking") or switch(template, "thinking")
+    effort = effort or text(template, "reasoning_effort")
+    return Reasoning(asked or budget > 0 or effort not in {"", "none"}, effort, budget)
+
+
+def _thinking(value: Any) -> tuple[bool, int]:
+    """`thinking` as DeepSeek, Z.ai and Anthropic-compatible servers take it."""
+    if type(value) is bool:
+        return value, 0
+    inside = fields(value, "thinking")
+    return text(inside, "type") not in {"", "disabled"}, limit(inside, "budget_tokens")
+
+
+def logprobs(document: Document) -> tuple[bool, int]:
+    """Whether log-probabilities are asked for, and how many alternatives at each token."""
+    if LOGPROBS.isdisjoint(document):
+        return False, 0
+    asked = document.get("logprobs")
+    if asked is None or type(asked) is bool:
+        alternatives = 0
+    elif type(asked) is int:
+        alternatives = asked  # the legacy completions API gives the number itself
+    else:
+        raise wrong("logprobs", "true, false or an integer")
+    wanted = asked is not None and asked is not False
+    for key in ("top_logprobs", "prompt_logprobs", "n_probs"):
+        if document.get(key) is not None:
+            number = whole(document, key)
+            wanted = wanted or number != 0 or key == "prompt_logprobs"
+            alternatives = max(alternatives, number)
+    wanted = wanted or bool(document.get("logprob_token_ids") or document.get("logprobs_token_ids"))
+    return wanted, max(alternatives, 0)
+
+
+def streamed(document: Document) -> bool:
+    """Whether the answer is to be streamed."""
+    if document.get("stream_options") is not None:
+        switch(inner(document, "stream_options"), "include_usage")  # read here because `rewrite.force_usage` relies on its type
+    return switch(document, "stream")
+
+
+def end_user(document: Document) -> str:
+    """The caller's own end-user identifier."""
+    return text(document, "safety_identifier") or text(document, "user")

@@ -1,0 +1,74 @@
+"""Requests that policy changes: parameters lowered to a bound, usage asked for. Everything else in the document stays as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from proxy.dialects.call import ModelCall
+from proxy.dialects.dialect import Clamps, Document, Route
+
+EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+"""Reasoning efforts from the lowest to the highest, over all APIs."""
+
+_RANK: Final = {effort: rank for rank, effort in enumerate(EFFORTS)}
+_USAGE_ON_REQUEST: Final = frozenset({"chat.completions", "completions"})
+
+
+def clamp(route: Route, document: Document, call: ModelCall, clamps: Clamps) -> tuple[Document, ModelCall, tuple[str, ...]]:
+    """The document and the call within the bounds, and the parameters that had to change.
+
+    The document given is left as it is. Without a change it is returned itself.
+    """
+    changed_document, changed = route.dialect.clamp(route, document, clamps)
+    if not changed:
+        return document, call, ()
+    return changed_document, route.read(changed_document)._replace(model=call.model), changed
+
+
+def force_usage(route: Route, document: Document) -> bool:
+    """Ask for usage in an OpenAI stream, in place; True when the caller hadn't, so that the extra chunk can be removed again.
+
+    Other APIs report usage in every stream.
+    """
+    if route.endpoint not in _USAGE_ON_REQUEST or document.get("stream") is not True:
+        return False
+    options = document.get("stream_options") or {}
+    if options.get("include_usage") is True:
+        return False
+    document["stream_options"] = {**options, "include_usage": True}
+    return True
+
+
+def lowered(effort: str, most: str) -> bool:
+    """Whether `effort` is above `most`. An effort without a rank is: it could mean anything."""
+    return _RANK.get(effort, len(EFFORTS)) > _RANK[most]
+
+
+def bound(document: Document, key: str, most: float) -> bool:
+    """Lower the number at `key` to `most`. Negative numbers mean unlimited where they are allowed, so they are lowered too."""
+    value = document.get(key)
+    if value is None or 0 <= value <= most:
+        return False
+    document[key] = most
+    return True
+
+
+def bound_all(document: Document, keys: Iterable[str], most: float) -> bool:
+    """Lower the numbers at all of these keys."""
+    lower = [bound(document, key, most) for key in keys]
+    return any(lower)
+
+
+def drop(document: Document, keys: frozenset[str]) -> bool:
+    """Remove these keys."""
+    found = keys & document.keys()
+    for key in found:
+        del document[key]
+    return bool(found)
+
+
+def nested(document: Document, key: str) -> dict[str, Any]:
+    """A copy of the object at `key`, put in its place, so that changes never reach the document it came from."""
+    document[key] = inside = dict(document.get(key) or {})
+    return inside

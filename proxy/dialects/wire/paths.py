@@ -1,0 +1,44 @@
+"""One spelling for a path. A path that two servers could take for different resources is refused, never repaired."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from proxy.errors import CallerError, Fault
+
+MAX_PATH_CHARS: Final = 2_000
+
+_PLAIN: Final = re.compile(r"/[A-Za-z0-9\-._~!$&'()*+,=:@/]*\Z", re.ASCII)
+_ENCODED: Final = re.compile(r"/(?:[A-Za-z0-9\-._~!$&'()*+,=:@/]|%[0-9A-Fa-f]{2})*\Z", re.ASCII)
+_OCTET: Final = re.compile(r"%([0-9A-Fa-f]{2})")
+_NEVER_ENCODED: Final = frozenset("/\\%;?#")
+
+
+def _decode(octet: re.Match[str]) -> str:
+    char = chr(int(octet[1], 16))
+    if not "!" <= char <= "~" or char in _NEVER_ENCODED:
+        raise ambiguous()
+    return char
+
+
+def ambiguous() -> CallerError:
+    """The refusal of a path that could be read in two ways."""
+    return CallerError(Fault.MALFORMED, "The path is ambiguous: write it without escapes, empty or dot segments.", "ambiguous_path")
+
+
+def canonical(path: str) -> str:
+    """The raw path after one percent-decode.
+
+    Raises CallerError for escapes of separators, of `%` and of anything that isn't visible ASCII, for backslashes, `;`
+    parameters, empty and dot segments, and for characters RFC 3986 doesn't allow in a path.
+    """
+    if len(path) > MAX_PATH_CHARS:
+        raise CallerError(Fault.MALFORMED, f"The path is longer than {MAX_PATH_CHARS} characters.", "path_too_long")
+    if _PLAIN.match(path) is None:
+        if _ENCODED.match(path) is None:
+            raise ambiguous()
+        path = _OCTET.sub(_decode, path)
+    if "//" in path or ("/." in path and any(segment in {".", ".."} for segment in path.split("/"))):
+        raise ambiguous()
+    return path
