@@ -157,7 +157,7 @@ class Prompt:
 
     def __init__(self) -> None:
         self.texts: list[Text] = []
-        self.tokens = 0
+        self.tokens = 0  # of everything but the texts
         self.images = 0
         self.audio = 0
         self.tools: list[str] = []
@@ -169,7 +169,6 @@ class Prompt:
         """Add one text."""
         if words:
             self.texts.append(Text(role, words))
-            self.tokens += tokens.of_text(words)
 
     def say_all(self, role: str, value: Any) -> None:
         """Add every string inside `value` as one text: a schema, a tool's arguments, a block of an unknown type."""
@@ -184,6 +183,10 @@ class Prompt:
         """Add one audio part."""
         self.audio += 1
         self.tokens += tokens.AUDIO_TOKENS
+
+    def length(self, messages: int = 0) -> int:
+        """Estimated tokens of everything gathered."""
+        return self.tokens + tokens.of_texts(self.texts) + tokens.MESSAGE_TOKENS * messages
 
     def attach(self, base64_data: Any) -> None:
         """Add a document whose pages no reader opens."""

@@ -8,7 +8,10 @@ is settled with the real usage afterwards.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
+
+from proxy.dialects.call import Text
 
 IMAGE_TOKENS: Final = 1_600
 """One image: Anthropic scales to at most 1,568 tokens (vision guide, width x height / 750), OpenAI's high detail starts at 765."""
@@ -26,13 +29,15 @@ MESSAGE_TOKENS: Final = 4
 """The frame of one message in a chat template."""
 
 
-def of_text(text: str) -> int:
-    """Estimated tokens of one text."""
-    chars = len(text)
-    if text.isascii():
-        return (chars + 3) >> 2
-    beyond = len(text.encode("utf-8", "surrogatepass")) - chars
-    return (chars + 3 >> 2) + (beyond + 1 >> 1)
+def of_texts(texts: Iterable[Text]) -> int:
+    """Estimated tokens of these texts, each rounded up."""
+    total = 0
+    for _, words in texts:
+        chars = len(words)
+        total += (chars + 3) >> 2
+        if not words.isascii():
+            total += (len(words.encode()) - chars + 1) >> 1
+    return total
 
 
 def of_file(base64_chars: int) -> int:

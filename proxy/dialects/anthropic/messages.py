@@ -8,7 +8,6 @@ from proxy.dialects.anthropic import content
 from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import Document, Names, Route
 from proxy.dialects.reading import Prompt, fields, inner, items, limit, model, number, switch, text, wrong
-from proxy.dialects.tokens import MESSAGE_TOKENS
 from proxy.dialects.wire.strict import malformed
 
 _PLAIN_KEYS: Final = """
@@ -33,24 +32,31 @@ def read(route: Route, document: Document, names: Names) -> ModelCall:
     if not _PLAIN.issuperset(document):
         effort = _rare(prompt, document)
     asked, budget = _thinking(document.get("thinking"))
-    return ModelCall(
-        dialect=route.dialect.name,
-        endpoint=route.endpoint,
-        model=model(route, document, names),
-        stream=route.stream or switch(document, "stream"),
-        texts=tuple(prompt.texts),
-        images=prompt.images,
-        tools=tuple(prompt.tools),
-        tool_results=prompt.tool_results,
-        turns=prompt.turns,
-        max_output_tokens=limit(document, "max_tokens"),
-        temperature=number(document, "temperature"),
-        reasoning=asked,
-        reasoning_effort=effort,
-        reasoning_budget=budget,
-        end_user=text(inner(document, "metadata"), "user_id"),
-        input_tokens=prompt.tokens + MESSAGE_TOKENS * len(messages),
-        unseen=prompt.unseen,
+    return ModelCall(  # by position: keywords would double the cost of building it
+        route.dialect.name,
+        route.endpoint,
+        model(route, document, names),
+        route.stream or switch(document, "stream"),
+        tuple(prompt.texts),
+        prompt.images,
+        0,  # audio
+        tuple(prompt.tools),
+        prompt.tool_results,
+        prompt.turns,
+        limit(document, "max_tokens"),
+        1,  # n
+        number(document, "temperature"),
+        None,  # seed
+        False,  # logprobs
+        0,  # top_logprobs
+        asked,
+        effort,
+        budget,
+        text(inner(document, "metadata"), "user_id"),
+        prompt.length(len(messages)),
+        True,  # inspected
+        0,  # batch_size
+        prompt.unseen,
     )
 
 
@@ -93,5 +99,5 @@ def complete(route: Route, document: Document, names: Names) -> ModelCall:
         max_output_tokens=limit(document, "max_tokens_to_sample"),
         temperature=number(document, "temperature"),
         end_user=text(inner(document, "metadata"), "user_id"),
-        input_tokens=prompt.tokens,
+        input_tokens=prompt.length(),
     )

@@ -8,7 +8,6 @@ from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import Document, Names, Route
 from proxy.dialects.openai import content, sampling
 from proxy.dialects.reading import Prompt, fields, inner, items, limit, model, number, optional_whole, wrong
-from proxy.dialects.tokens import MESSAGE_TOKENS
 
 _PLAIN_KEYS: Final = """
 model messages stream stream_options temperature top_p n max_tokens max_completion_tokens seed stop user safety_identifier
@@ -33,29 +32,31 @@ def read(route: Route, document: Document, names: Names) -> ModelCall:
         _rare_texts(prompt, document)
     thinking = sampling.reasoning(document)
     wanted, alternatives = sampling.logprobs(document)
-    return ModelCall(
-        dialect=route.dialect.name,
-        endpoint=route.endpoint,
-        model=model(route, document, names),
-        stream=sampling.streamed(document),
-        texts=tuple(prompt.texts),
-        images=prompt.images,
-        audio=prompt.audio,
-        tools=tuple(prompt.tools),
-        tool_results=prompt.tool_results,
-        turns=prompt.turns,
-        max_output_tokens=limit(document, *sampling.OUTPUT_LIMITS),
-        n=sampling.answers(document),
-        temperature=number(document, "temperature"),
-        seed=optional_whole(document, "seed"),
-        logprobs=wanted,
-        top_logprobs=alternatives,
-        reasoning=thinking.asked,
-        reasoning_effort=thinking.effort,
-        reasoning_budget=thinking.budget,
-        end_user=sampling.end_user(document),
-        input_tokens=prompt.tokens + MESSAGE_TOKENS * len(messages),
-        unseen=prompt.unseen,
+    return ModelCall(  # by position: keywords would double the cost of building it
+        route.dialect.name,
+        route.endpoint,
+        model(route, document, names),
+        sampling.streamed(document),
+        tuple(prompt.texts),
+        prompt.images,
+        prompt.audio,
+        tuple(prompt.tools),
+        prompt.tool_results,
+        prompt.turns,
+        limit(document, *sampling.OUTPUT_LIMITS),
+        sampling.answers(document),
+        number(document, "temperature"),
+        optional_whole(document, "seed"),
+        wanted,
+        alternatives,
+        thinking.asked,
+        thinking.effort,
+        thinking.budget,
+        sampling.end_user(document),
+        prompt.length(len(messages)),
+        True,  # inspected
+        0,  # batch_size
+        prompt.unseen,
     )
 
 
@@ -68,5 +69,5 @@ def _rare_texts(prompt: Prompt, document: Document) -> None:
     prompt.say_all("assistant", inner(document, "prediction").get("content"))
     for key in ("chat_template", "chat_template_kwargs", "documents"):
         prompt.say_all("system", document.get(key))
-    if document.get("prompt_embeds") is not None or document.get("moderation") is not None:
+    if document.get("prompt_embeds") is not None:
         prompt.unseen += 1

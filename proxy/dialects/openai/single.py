@@ -40,7 +40,7 @@ def completions(route: Route, document: Document, names: Names) -> ModelCall:
         reasoning_effort=thinking.effort,
         reasoning_budget=thinking.budget,
         end_user=sampling.end_user(document),
-        input_tokens=prompt.tokens,
+        input_tokens=prompt.length(),
         unseen=prompt.unseen,
     )
 
@@ -120,6 +120,6 @@ def _plain(route: Route, document: Document, names: Names, prompt: Prompt) -> Mo
         audio=prompt.audio,
         turns=len(prompt.texts),
         end_user=sampling.end_user(document),
-        input_tokens=prompt.tokens,
+        input_tokens=prompt.length(),
         unseen=prompt.unseen,
     )

@@ -15,6 +15,7 @@ import orjson
 from proxy.errors import CallerError, Fault
 
 MAX_NUMBER_CHARS: Final = 32
+_CONTAINERS: Final = frozenset({dict, list})
 
 
 class JsonLimits(NamedTuple):
@@ -60,17 +61,18 @@ def check_size(document: dict[str, Any], limits: JsonLimits) -> None:
     keys = depth = 0
     while level:
         depth += 1
-        if depth > limits.depth:
-            raise malformed(f"The body is nested deeper than {limits.depth} levels.", "json_too_deep")
         below: list[Any] = []
         for container in level:
             if type(container) is dict:
                 keys += len(container)
-            values = container.values() if type(container) is dict else container
-            below += [value for value in values if type(value) is dict or type(value) is list]
-        if keys > limits.keys:
-            raise malformed(f"The body has more than {limits.keys} keys.", "json_too_large")
+                below += [value for value in container.values() if type(value) in _CONTAINERS]
+            else:
+                below += [value for value in container if type(value) in _CONTAINERS]
         level = below
+        if depth > limits.depth:
+            raise malformed(f"The body is nested deeper than {limits.depth} levels.", "json_too_deep")
+    if keys > limits.keys:
+        raise malformed(f"The body has more than {limits.keys} keys.", "json_too_large")
 
 
 def check_pairs(raw: bytes) -> None:
