@@ -1,0 +1,208 @@
+"""From documents to names: lists, pattern sets, models, prices, endpoints passed unread."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from proxy.errors import ConfigError, Problem
+from proxy.policy.assembly.reading import Files, Parts
+from proxy.policy.language.complaints import Part, suggest
+from proxy.policy.language.document import ListDoc, PatternDoc, PriceDoc
+from proxy.policy.language.reading import Path, decode_text
+from proxy.policy.names.models import ModelNames
+from proxy.policy.names.passes import Passes
+from proxy.policy.names.patterns import BadPattern, PatternSets, check_pattern
+from proxy.policy.names.prices import Prices
+from proxy.policy.names.vocabulary import NamedList, Vocabulary
+from proxy.policy.rules import Origin
+
+MAX_LIST_BYTES: Final = 4 << 20
+_HEADER: Final = re.compile(r"#\s*(source|date):\s*(.+?)\s*$", re.IGNORECASE)
+_DATE_INSIDE: Final = re.compile(r"\b(20[0-9]{2}(?:-[0-9]{2}){0,2})\b")
+
+
+class _Line(NamedTuple):
+    text: str
+    number: int
+    column: int
+
+
+def name_everything(parts: Parts, files: Files, problems: list[Problem]) -> Vocabulary:
+    """What the files name. Faults are added to `problems` and the name left out or left empty."""
+    lists = _lists(parts, files, problems)
+    patterns, origins = _patterns(parts, files, problems)
+    return Vocabulary(lists, patterns, origins, _models(parts, problems), _prices(parts, problems), _passes(parts, problems), parts.presets)
+
+
+def origin(part: Part, path: Path) -> Origin:
+    """Where something stands."""
+    place = part.document.keys.get(path) or part.document.place(path)
+    return Origin(part.document.file, place.line, place.column)
+
+
+def _lists(parts: Parts, files: Files, problems: list[Problem]) -> dict[str, NamedList]:
+    lists: dict[str, NamedList] = {}
+    for part in parts.parts:
+        for name, doc in part.policy.lists.items():
+            where = origin(part, ("lists", name))
+            if name in lists:
+                problems.append(
+                    Problem(*where, f"lists.{name}", f"the list is declared twice (first at {lists[name].origin})", "rename one of them")
+                )
+                continue
+            source, date = "", ""
+            if doc.file is not None:
+                lines, source, date = _lines(part, ("lists", name, "file"), doc.file, files, problems)
+                values: Sequence[str | int] = [word for line in lines for word in line.text.split()]
+                if not values and doc.file in files:
+                    problems.append(Problem(doc.file, 0, 0, "", "the list is empty", "add a value, or delete list and file"))
+            else:
+                values = doc.values or []
+            lists[name] = NamedList(name, _typed(part, name, doc, values, problems), where, doc.file or "", source, date)
+    return lists
+
+
+def _typed(part: Part, name: str, doc: ListDoc, values: Sequence[str | int], problems: list[Problem]) -> frozenset[str] | frozenset[int]:
+    path: Path = ("lists", name, "file" if doc.file is not None else "values")
+    if doc.of == "string":
+        wrong = [value for value in values if not isinstance(value, str)]
+        if wrong:
+            problems.append(
+                part.document.problem(path, f"{wrong[0]} is a number in a list of texts", f'write "{wrong[0]}" in quotes, or of: int')
+            )
+        return frozenset(value for value in values if isinstance(value, str))
+    numbers: set[int] = set()
+    for value in values:
+        try:
+            numbers.add(int(value))
+        except ValueError:
+            problems.append(part.document.problem(path, f"{value!r} in a list of numbers isn't one", "correct it, or remove of: int"))
+    return frozenset(numbers)
+
+
+def _patterns(parts: Parts, files: Files, problems: list[Problem]) -> tuple[PatternSets, dict[str, Origin]]:
+    sets: dict[str, list[str]] = {}
+    origins: dict[str, Origin] = {}
+    for part in parts.parts:
+        for name, doc in part.policy.patterns.items():
+            where = origin(part, ("patterns", name))
+            if name in sets:
+                problems.append(
+                    Problem(
+                        *where, f"patterns.{name}", f"the pattern set is declared twice (first at {origins[name]})", "rename one of them"
+                    )
+                )
+                continue
+            origins[name] = where
+            sets[name] = list(_expressions(part, name, doc, files, problems))
+    return PatternSets(sets), origins
+
+
+def _expressions(part: Part, name: str, doc: PatternDoc, files: Files, problems: list[Problem]) -> Iterator[str]:
+    """The usable expressions of one set."""
+    if doc.file is not None:
+        lines, _, _ = _lines(part, ("patterns", name, "file"), doc.file, files, problems)
+        if not lines and doc.file in files:
+            problems.append(Problem(doc.file, 0, 0, "", "the pattern set is empty", "add an expression, or delete set and file"))
+        written = [(line.text, Problem(doc.file, line.number, line.column, "", "")) for line in lines]
+    else:
+        values = doc.values or []
+        written = [(text, part.document.problem(("patterns", name, "values", index), "")) for index, text in enumerate(values)]
+        if not values:
+            problems.append(
+                part.document.problem(("patterns", name, "values"), "the pattern set is empty", "add an expression or remove the set")
+            )
+    for text, where in written:
+        try:
+            check_pattern(text)
+        except BadPattern as reason:
+            what = f"RE2 can't use {text[:80]!r}: {reason}"
+            problems.append(
+                Problem(where.file, where.line, where.column, where.path, what, "see the RE2 syntax: no look-around, no back-references")
+            )
+        else:
+            yield text
+
+
+def _lines(part: Part, path: Path, file: str, files: Files, problems: list[Problem]) -> tuple[list[_Line], str, str]:
+    """Lines of a list file without comments, and what its header says of source and date."""
+    if file not in files:
+        candidates = [name for name in files if name.endswith(".txt")]
+        problems.append(part.document.problem(path, f"there is no file {file!r} in the policy folder", suggest(file, candidates)))
+        return [], "", ""
+    try:
+        text = decode_text(file, files[file], MAX_LIST_BYTES)
+    except ConfigError as error:
+        problems.extend(error.problems)
+        return [], "", ""
+    header: dict[str, str] = {}
+    lines: list[_Line] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        found = _HEADER.match(line)
+        if found:
+            header.setdefault(found[1].lower(), found[2])
+        content = "" if line.lstrip().startswith("#") else line.split(" #", 1)[0].strip()
+        if content:
+            lines.append(_Line(content, number, line.find(content) + 1))
+    dated = header.get("date") or next(iter(_DATE_INSIDE.findall(header.get("source", ""))), "")
+    return lines, header.get("source", ""), dated
+
+
+def _models(parts: Parts, problems: list[Problem]) -> ModelNames:
+    aliases: dict[str, str] = {}
+    known: list[str] = []
+    for part in parts.parts:
+        if part.policy.models is None:
+            continue
+        for name, target in part.policy.models.aliases.items():
+            if aliases.setdefault(name, target) != target:
+                what = f"{name!r} is an alias of two models: {aliases[name]!r} and {target!r}"
+                problems.append(part.document.problem(("models", "aliases", name), what, "keep one"))
+        for index, name in enumerate(part.policy.models.known):
+            if "*" in name[:-1]:
+                problems.append(
+                    part.document.problem(("models", "known", index), f"{name!r} has a * inside", "* may only stand at the end")
+                )
+        known.extend(part.policy.models.known)
+    for part in parts.parts:
+        for name, target in (part.policy.models.aliases if part.policy.models else {}).items():
+            if target in aliases:
+                fix = "remove it" if target == name else f"write {aliases[target]!r}"
+                problems.append(part.document.problem(("models", "aliases", name), f"{target!r} is an alias itself", fix))
+    return ModelNames(aliases, known)
+
+
+def _prices(parts: Parts, problems: list[Problem]) -> Prices:
+    tables = [(part, part.policy.prices) for part in parts.parts if part.policy.prices is not None]
+    for part, _ in tables[1:]:
+        problems.append(part.document.problem(("prices",), f"a second price table (first in {tables[0][0].document.file})", "keep one"))
+    if not tables:
+        return Prices({})
+    table = tables[0][1]
+    return Prices({name: _dollars(price) for name, price in table.models.items()}, _dollars(table.default))
+
+
+def _dollars(price: PriceDoc) -> tuple[float, float]:
+    return float(price.input), float(price.output)
+
+
+def _passes(parts: Parts, problems: list[Problem]) -> Passes:
+    listed: list[tuple[str, str]] = []
+    for part in parts.parts:
+        for index, doc in enumerate(part.policy.uninspected):
+            segments = doc.path.split("/")
+            if any("*" in segment and segment not in {"*", "**"} for segment in segments) or "**" in segments[:-1]:
+                fix = "* stands for one whole segment, ** for any rest at the end"
+                problems.append(
+                    part.document.problem(("uninspected", index, "path"), f"{doc.path!r} uses * in a way that has no meaning", fix)
+                )
+            else:
+                listed.append((doc.method, doc.path))
+    return Passes(listed)
+
+
+def list_values(lists: Mapping[str, NamedList]) -> dict[str, frozenset[str] | frozenset[int]]:
+    """The values alone, for compiling conditions."""
+    return {name: named.values for name, named in lists.items()}

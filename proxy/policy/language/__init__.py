@@ -1,0 +1,1 @@
+"""From bytes to meaning: strict YAML, the documents' shape, and conditions in the Common Expression Language."""

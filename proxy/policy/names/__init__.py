@@ -1,0 +1,1 @@
+"""What policy files name: lists, pattern sets, models, prices, endpoints passed unread."""

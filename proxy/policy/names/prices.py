@@ -1,0 +1,32 @@
+"""What models cost: US dollars per million tokens, for limits that count money."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+Price = tuple[float, float]
+"""US dollars per million input and output tokens."""
+
+DEFAULT_PRICE: Final[Price] = (15.0, 75.0)
+"""Without a price table: dearer than most models of 2025, so that nothing ever counts as free. A judgement, not a price list."""
+
+
+class Prices:
+    """A price for every model; one that isn't listed costs the default."""
+
+    __slots__ = ("_exact", "_prefixes", "default", "models")
+
+    def __init__(self, models: Mapping[str, Price], default: Price = DEFAULT_PRICE) -> None:
+        self.models = dict(models)
+        self.default = default
+        self._exact = {name: price for name, price in models.items() if not name.endswith("*")}
+        starred = [(name[:-1], price) for name, price in models.items() if name.endswith("*")]
+        self._prefixes = sorted(starred, key=lambda item: len(item[0]), reverse=True)
+
+    def of(self, model: str) -> Price:
+        """The model's price: its own, that of the longest beginning listed, or the default."""
+        exact = self._exact.get(model)
+        if exact is not None:
+            return exact
+        return next((price for prefix, price in self._prefixes if model.startswith(prefix)), self.default)

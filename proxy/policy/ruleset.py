@@ -1,0 +1,172 @@
+"""Ruleset: everything one policy folder says, immutable, swapped whole. One exchange is judged by one ruleset."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, Final, NamedTuple
+
+from proxy.policy.facts import Facts, Phase
+from proxy.policy.judging.memo import Judgement
+from proxy.policy.judging.merging import covering
+from proxy.policy.language.closures import CelFault
+from proxy.policy.names.vocabulary import Vocabulary
+from proxy.policy.rules import ALWAYS, AppliedLimit, Limit, Rule, Waiver
+from proxy.policy.verdict import Hit, Mode, Verdict
+
+__all__ = ["AppliedLimit", "Due", "Ruleset"]
+
+_SEPARATOR: Final = "\x1f"
+_DIGEST_MARK: Final = "#"
+_MAX_SUBJECT_CHARS: Final = 200
+_SUBJECT: Final = frozenset({"account.id", "client.ip"})
+"""What a percentage is taken of."""
+
+
+class Due(NamedTuple):
+    """Limits to ask of the store, and what is worth recording about those that aren't."""
+
+    limits: tuple[AppliedLimit, ...]
+    hits: tuple[Hit, ...]
+    """Limits set aside by a waiver, and limits whose condition failed (they apply)."""
+
+
+class _Epoch(NamedTuple):
+    """The rules between two dates at which something starts or ends."""
+
+    since: float
+    until: float
+    judgements: Mapping[Phase, Judgement]
+    waivers: Mapping[str, tuple[Waiver, ...]]
+
+
+class Ruleset:
+    """Rules, limits, waivers and names of one revision. Evaluation never raises and never waits."""
+
+    def __init__(
+        self, revision: str, rules: Sequence[Rule], limits: Sequence[Limit], waivers: Sequence[Waiver], names: Vocabulary, loaded_at: float
+    ) -> None:
+        self.revision = revision
+        self.rules = tuple(sorted(rules, key=lambda rule: rule.id))
+        self.limits = tuple(sorted(limits, key=lambda limit: limit.id))
+        self.waivers = tuple(sorted(waivers, key=lambda waiver: waiver.id))
+        self.vocabulary = names
+        self.reads = _reads(self.rules, self.limits, self.waivers)
+        self.reads_patterns = "request.patterns" in self.reads and bool(names.patterns.names)
+        self.reads_movement = not self.reads.isdisjoint({"account.countries_24h", "account.asns_24h", "account.travel_kmh"})
+        self.patterns_in: Callable[[Sequence[str]], list[str]] = names.patterns.found_in
+        self.canonical_model: Callable[[str], str] = names.models.canonical
+        self.knows_model: Callable[[str], bool] = names.models.knows
+        self.passes_uninspected: Callable[[str, str], bool] = names.uninspected.passes
+        self._keys = tuple(_keyed(limit) for limit in self.limits if limit.mode is not Mode.OFF)
+        self._dates = _dates(self.rules, self.waivers)
+        self._epochs: dict[int, _Epoch] = {}
+        self._epoch = self._epoch_at(loaded_at)
+
+    def __repr__(self) -> str:
+        return f"<Ruleset {self.revision}: {len(self.rules)} rules, {len(self.limits)} limits, {len(self.waivers)} waivers>"
+
+    def evaluate(self, phase: Phase, facts: Facts, now: float) -> Verdict:
+        """What the rules of one phase say at `now` (seconds since the epoch). `facts` holds every fact up to that phase."""
+        epoch = self._epoch
+        if not epoch.since <= now < epoch.until:
+            epoch = self._epoch = self._epoch_at(now)
+        return epoch.judgements[phase].verdict(facts)
+
+    def evaluate_unremembered(self, phase: Phase, facts: Facts, now: float) -> Verdict:
+        """Like `evaluate`, past the verdict cache."""
+        return self._epoch_at(now).judgements[phase].verdict_unremembered(facts)
+
+    def limits_for(self, facts: Facts, now: float) -> tuple[AppliedLimit, ...]:
+        """The limits that apply, after the signals phase."""
+        return self.due(facts, now).limits
+
+    def due(self, facts: Facts, now: float) -> Due:
+        """The limits that apply, and the hits of those waived or in error."""
+        epoch = self._epoch
+        if not epoch.since <= now < epoch.until:
+            epoch = self._epoch = self._epoch_at(now)
+        applied: list[AppliedLimit] = []
+        hits: list[Hit] = []
+        for limit, values, head in self._keys:
+            error = False
+            if limit.condition is not None:
+                try:
+                    if not limit.condition.holds(facts):
+                        continue
+                except (CelFault, KeyError, TypeError, AttributeError):
+                    error = True  # a budget that can't tell whom it is for is for everyone
+            waivers = epoch.waivers.get(limit.id)
+            waived_by = covering(waivers, facts) if waivers else ""
+            if waived_by or error:
+                hits.append(Hit(limit.id, limit.mode, ("limit",), waived_by, error))
+            if not waived_by:
+                key = head + _subject(values, facts)
+                applied.append(
+                    AppliedLimit(limit.id, limit.count, key, limit.rate, limit.burst, limit.mode is Mode.SHADOW, limit.message, limit)
+                )
+        return Due(tuple(applied), tuple(hits))
+
+    def price(self, model: str) -> tuple[float, float]:
+        """US dollars per million input and output tokens, by any name of the model."""
+        return self.vocabulary.prices.of(self.canonical_model(model))
+
+    def expired(self, now: float) -> tuple[str, ...]:
+        """Ids of rules and waivers whose last day has passed: they no longer act, which someone should be told."""
+        rules = [rule.id for rule in self.rules if rule.mode is not Mode.OFF and rule.ends_at <= now]
+        return tuple(sorted(rules + [waiver.id for waiver in self.waivers if waiver.ends_at <= now]))
+
+    def waivers_at(self, now: float) -> Mapping[str, tuple[Waiver, ...]]:
+        """Waivers in force, by the rule or limit they may set aside."""
+        return self._epoch_at(now).waivers
+
+    def _epoch_at(self, now: float) -> _Epoch:
+        index = bisect_right(self._dates, now)
+        epoch = self._epochs.get(index)
+        if epoch is None:
+            epoch = self._epochs[index] = self._make_epoch(index, now)
+        return epoch
+
+    def _make_epoch(self, index: int, now: float) -> _Epoch:
+        waivers: dict[str, tuple[Waiver, ...]] = {}
+        for waiver in self.waivers:
+            if now < waiver.ends_at:
+                for target in waiver.targets:
+                    waivers[target] = (*waivers.get(target, ()), waiver)
+        active = [rule for rule in self.rules if rule.counts_at(now)]
+        judgements = {phase: Judgement([rule for rule in active if rule.phase is phase], waivers) for phase in Phase}
+        since = self._dates[index - 1] if index else -ALWAYS
+        until = self._dates[index] if index < len(self._dates) else ALWAYS
+        return _Epoch(since, until, judgements, waivers)
+
+
+def _reads(rules: Sequence[Rule], limits: Sequence[Limit], waivers: Sequence[Waiver]) -> frozenset[str]:
+    conditions = [rule.condition for rule in rules if rule.mode is not Mode.OFF]
+    conditions += [limit.condition for limit in limits if limit.condition is not None and limit.mode is not Mode.OFF]
+    conditions += [waiver.condition for waiver in waivers]
+    names = frozenset(name for condition in conditions for name in condition.reads)
+    names |= frozenset(name for limit in limits if limit.mode is not Mode.OFF for name in limit.per)
+    return names | _SUBJECT if any(rule.sampled for rule in rules) else names
+
+
+def _dates(rules: Sequence[Rule], waivers: Sequence[Waiver]) -> list[float]:
+    dates = {date for rule in rules for date in (rule.starts_at, rule.ends_at)} | {waiver.ends_at for waiver in waivers}
+    return sorted(date for date in dates if abs(date) != ALWAYS)
+
+
+def _keyed(limit: Limit) -> tuple[Limit, tuple[str, ...], str]:
+    return limit, limit.per, limit.id + _SEPARATOR
+
+
+def _subject(names: Sequence[str], facts: Facts) -> str:
+    """The values a budget is kept for, joined so that no value can imitate another's border, and never long."""
+    parts = [_part(facts.get(name, "")) for name in names]
+    return parts[0] if len(parts) == 1 else _SEPARATOR.join(parts)
+
+
+def _part(value: Any) -> str:
+    text = value if isinstance(value, str) else str(value)
+    if len(text) <= _MAX_SUBJECT_CHARS and text.isascii() and _SEPARATOR not in text and not text.startswith(_DIGEST_MARK):
+        return text
+    return _DIGEST_MARK + blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
