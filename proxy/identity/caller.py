@@ -37,6 +37,8 @@ class Account(NamedTuple):
     opened_at: float | None = None
     """Seconds since the epoch."""
     tags: tuple[str, ...] = ()
+    sources: tuple[tuple[str, str], ...] = ()
+    """Attribute and where it was said, such as ("tier", "accounts.yaml:12"); for explanations."""
 
 
 class Caller(NamedTuple):

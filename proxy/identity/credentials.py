@@ -131,7 +131,7 @@ def _authorization(value: str) -> Credential | None:
 
 def _query_keys(query: str) -> list[tuple[str, str]]:
     """Credential parameters of a raw query string, decoded. Names are decoded first: `%6bey=` is `key=` to an upstream."""
-    if "=" not in query:
+    if "key" not in query and "token" not in query and "%" not in query:
         return []
     found = []
     for pair in query.replace(";", "&").split("&"):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import ipaddress
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from proxy.identity.address import Headers, Trust, client_address
@@ -12,10 +13,19 @@ from proxy.identity.region import EdgeHeaders, RegionLookup, edge_region
 
 
 class TokenAccounts(Protocol):
-    """Verified tokens. Implemented by `adapters.jwt_accounts`."""
+    """Verified tokens. Implemented by `adapters.accounts.tokens`."""
 
     def account(self, token: str, now: float) -> Account | None:
         """The account that a valid token's claims name; None for anything else."""
+        ...
+
+
+class AccountLookup(Protocol):
+    """What is known of an account, from every source. Implemented by `adapters.accounts.sources`."""
+
+    def account(self, name: str, source: str, token: Account | None, headers: Headers, *, trusted: bool) -> Account:
+        """The account called `name` that was found through `source`, joined with what a verified token and a trusted peer say."""
+        ...
 
 
 class Sources(NamedTuple):
@@ -23,8 +33,7 @@ class Sources(NamedTuple):
 
     trust: Trust
     regions: RegionLookup
-    listed: Callable[[str], Account | None]
-    """The accounts directory: what the operator knows of an account id."""
+    accounts: AccountLookup
     tokens: TokenAccounts | None
     digest_key: bytes
     account_header: str
@@ -35,17 +44,22 @@ def identify(sources: Sources, peer: str, headers: Headers, query: str, now: flo
     """Settle address, region and account. Raises CallerError for ambiguous credentials or a malformed chain that is refused."""
     ip, address_source = client_address(peer, headers, sources.trust)
     trusted = sources.trust.peer(peer)[1]
-    region = edge_region(headers, sources.edge) if trusted and sources.edge else None
-    region = region or sources.regions.locate(ip, now)
-    found = credential(headers, query if "key=" in query or "access_token=" in query else "")
+    region = sources.regions.locate(ip, now)
+    if trusted and sources.edge is not None:
+        region = edge_region(headers, sources.edge, region)
+    found = credential(headers, query)
     claimed = sources.tokens.account(found.secret, now) if sources.tokens and found and found.kind == "bearer" else None
     named = gateway_account(headers, sources.account_header, trusted=trusted)
     name, source = account_id(named, claimed.id if claimed else "", found, sources.digest_key)
-    listed = sources.listed(name) if name else None
-    if listed is not None:
-        account = listed._replace(source=source)
-    elif claimed is not None and source == "token":
-        account = claimed
-    else:
-        account = Account(id=name, source=source)
+    account = sources.accounts.account(name, source, claimed, headers, trusted=trusted)
     return Caller(ip, region, account, address_source), found
+
+
+@lru_cache(16_384)
+def network_of(ip: str) -> str:
+    """The /24 or /48 an address lies in: what one subscriber or site holds. "" for what isn't an address."""
+    try:
+        address = ipaddress.ip_address(ip)
+    except ValueError:
+        return ""
+    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 48), strict=False))

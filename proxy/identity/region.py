@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Final, Protocol
+import re
+from collections.abc import Sequence
+from typing import Final, NamedTuple, Protocol
 
 from proxy.identity.caller import Region
 from proxy.identity.networks import Networks
@@ -39,3 +41,59 @@ def classify(ip: str) -> str:
     Private, carrier-grade NAT, loopback, link-local, unique local, multicast, documentation, benchmarking and reserved addresses.
     """
     return "private" if _NOWHERE.contains(ip) else ""
+
+
+class EdgeHeaders(NamedTuple):
+    """Headers, in lower case, in which a trusted edge says where the client is. An empty name isn't read."""
+
+    country: str
+    subdivision: str = ""
+    """Its value may begin with the country (UA-43) or not (43)."""
+    asn: str = ""
+
+
+_NO_COUNTRY: Final = frozenset({"XX", "ZZ", "T1"})
+"""What edges write instead of a country: unknown to Cloudflare, unknown to Google, the Tor network to Cloudflare."""
+_COUNTRY = re.compile(r"[A-Z]{2}\Z")
+_SUBDIVISION = re.compile(r"[A-Z0-9]{1,3}\Z")
+_NUMBER = re.compile(r"[0-9]{1,10}\Z")
+_LARGEST_NUMBER: Final = 2**32 - 1
+
+
+def edge_region(headers: Sequence[tuple[str, str]], edge: EdgeHeaders, found: Region) -> Region:
+    """What a trusted edge says of the region, and `found` where it says nothing. Call it for trusted peers only.
+
+    A subdivision or place that was found for another country is dropped. A header given twice (an edge that appends to what the
+    client wrote), or one that can't be read, makes the status error: neither value may decide.
+    """
+    said: dict[str, str] = {}
+    for name, value in headers:
+        if name in edge:
+            if name in said:
+                return found._replace(status="error")
+            said[name] = value.strip(" \t").upper()
+    said.pop("", None)
+    country, subdivision, number = said.get(edge.country, ""), said.get(edge.subdivision, ""), said.get(edge.asn, "")
+    if country in _NO_COUNTRY:
+        found = found._replace(anonymous=found.anonymous or country == "T1")
+    elif country:
+        if not _COUNTRY.match(country):
+            return found._replace(status="error")
+        if country == found.country:
+            found = found._replace(status="ok")
+        else:
+            found = found._replace(country=country, subdivision="", latitude=None, longitude=None, status="ok")
+    return _refined(found, subdivision, number.removeprefix("AS"))
+
+
+def _refined(region: Region, subdivision: str, number: str) -> Region:
+    if subdivision and region.country:
+        prefix, dash, code = subdivision.rpartition("-")
+        if not _SUBDIVISION.match(code) or (dash and prefix != region.country):
+            return region._replace(status="error")
+        region = region._replace(subdivision=f"{region.country}-{code}")
+    if number and number != str(region.asn):
+        if not _NUMBER.match(number) or int(number) > _LARGEST_NUMBER:
+            return region._replace(status="error")
+        region = region._replace(asn=int(number), as_org="")
+    return region
