@@ -16,6 +16,7 @@ from proxy.identity.caller import Caller
 from proxy.identity.movement import STILL, Movement, Movements
 from proxy.limits import costs
 from proxy.limits.ask import Ask, LimitStore, Reservation
+from proxy.policy.effects import join_clamps
 from proxy.policy.facts import Facts, FactValue, Phase
 from proxy.policy.ruleset import AppliedLimit, Ruleset
 from proxy.policy.verdict import ClampValue, Hit, Refusal, Verdict
@@ -46,6 +47,12 @@ class Decision(NamedTuple):
         return self.refusal is None and self.held.denied is None
 
     @property
+    def denial_message(self) -> str:
+        """The wording of the limit that denied; "" when none did or it has none of its own."""
+        denied = self.held.denied
+        return next((limit.message for limit in self.limits if denied is not None and limit.id == denied.limit), "")
+
+    @property
     def counts_tokens(self) -> bool:
         """Some limit needs the answer's real usage."""
         return any(limit.count not in {"requests", "concurrent"} for limit in self.limits)
@@ -69,15 +76,17 @@ class Decider:
         first = rules.evaluate(Phase.REQUEST, facts, now)
         second = rules.evaluate(Phase.SIGNALS, facts, now)
         refusal = _smallest(first, second)
+        hits = first.hits + second.hits
         limits: tuple[AppliedLimit, ...] = ()
         held = NOTHING_HELD
         if refusal is None:
-            limits = rules.limits_for(facts, now)
+            limits, more = rules.due(facts, now)
+            hits += more
             if limits:
                 held = await self.store.reserve([_ask(rules, limit, call) for limit in limits], now)
+        clamps = join_clamps(first.clamps, second.clamps) if first.clamps and second.clamps else first.clamps or second.clamps
         return Decision(
-            rules, call, facts, refusal, _lower(first.clamps, second.clamps), first.strips | second.strips,
-            first.tags | second.tags, first.hits + second.hits, signals, limits, held,
+            rules, call, facts, refusal, clamps, first.strips | second.strips, first.tags | second.tags, hits, signals, limits, held,
         )  # fmt: skip
 
     async def settle(self, decision: Decision, usage: Usage, now: float) -> None:
@@ -99,7 +108,9 @@ class Decider:
             self.detector.finished(ticket, usage, status, now)
 
 
-def facts_of(rules: Ruleset, caller: Caller, call: ModelCall, patterns: tuple[str, ...], signals: Signals, movement: Movement, now: float) -> Facts:
+def facts_of(
+    rules: Ruleset, caller: Caller, call: ModelCall, patterns: tuple[str, ...], signals: Signals, movement: Movement, now: float
+) -> Facts:
     """Every fact of both phases, by name."""
     region, account = caller.region, caller.account
     moment = datetime.fromtimestamp(now, UTC)
@@ -167,14 +178,6 @@ def _smallest(first: Verdict, second: Verdict) -> Refusal | None:
     """The refusal told to the caller: the one with the smallest rule id, so that order never matters."""
     refusals = [verdict.refusal for verdict in (first, second) if verdict.refusal is not None]
     return min(refusals, key=lambda refusal: refusal.rule, default=None)
-
-
-def _lower(first: Mapping[str, ClampValue], second: Mapping[str, ClampValue]) -> Mapping[str, ClampValue]:
-    if not first or not second:
-        return first or second
-    from proxy.policy.effects import join_clamps
-
-    return join_clamps(first, second)
 
 
 def _ask(rules: Ruleset, limit: AppliedLimit, call: ModelCall) -> Ask:

@@ -1,0 +1,247 @@
+"""One exchange, from the first byte to the record: THE path. Read `_exchange` top to bottom.
+
+Nothing here decides: each numbered step names the stage that does. Every way out fills the same Record, written in one place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from time import perf_counter
+from typing import NamedTuple
+
+import orjson
+from aiohttp import web
+
+from proxy import replies
+from proxy.adapters.traffic.downstream import Downstream, read_body
+from proxy.adapters.traffic.http1 import Head, read_head, upstream_headers
+from proxy.adapters.traffic.upstream import Upstream, choose
+from proxy.audit.record import Record
+from proxy.decide import Decider, Decision
+from proxy.detection.observation import Observation
+from proxy.dialects import body, rewrite
+from proxy.dialects.call import ModelCall
+from proxy.dialects.dialect import Document, Route, RouteKind
+from proxy.dialects.routes import dialect_for_errors, find_route
+from proxy.errors import CallerError, UpstreamError
+from proxy.identity.caller import Caller
+from proxy.identity.identify import Sources, identify, network_of
+from proxy.limits.reply_headers import reply_headers
+from proxy.policy.ruleset import Ruleset
+from proxy.policy.verdict import Hit
+from proxy.relay import Outgoing, relay
+from proxy.replies import Reply
+from proxy.settings import Caps
+
+
+class World(NamedTuple):
+    """What the composition root hands to the path."""
+
+    rules: Callable[[], Ruleset]
+    sources: Sources
+    decider: Decider
+    upstreams: list[Upstream]
+    caps: Caps
+    clock: Callable[[], float]
+    next_id: Callable[[], str]
+    digest: Callable[[str], str]
+    """Keyed digest of an address or account for the record."""
+    written: Callable[[Record], None]
+    """Takes the finished record: metrics and log."""
+    fault: Callable[[str, BaseException], None]
+    """Takes a fault of our own with its decision id."""
+
+
+class Handler:
+    """Serves exchanges. `open` counts them; `draining` makes every answer the last on its connection."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.open = 0
+        self.draining = False
+
+    async def __call__(self, request: web.BaseRequest) -> Downstream:
+        """One exchange. Whatever happens, an answer is sent or cut, and the record is written."""
+        began = perf_counter()
+        world = self.world
+        rules = world.rules()  # one ruleset for the whole exchange
+        record = Record(world.next_id(), world.clock(), rules.revision)
+        down = Downstream(request)
+        down.closing = self.draining
+        self.open += 1
+        try:
+            await self._exchange(request, down, rules, record, began)
+        except CallerError as error:
+            down.closing = True  # what follows on this connection can't be trusted to be a request
+            await _answer(down, record, replies.rejected(_wording(request), error, record.id), "rejected")
+        except UpstreamError as error:
+            record.upstream_error = error.kind
+            await _answer(down, record, replies.upstream_failed(_wording(request), error, record.id), "upstream_error")
+        except (ConnectionError, asyncio.CancelledError):
+            record.outcome = "client_gone"
+            down.cut()
+            raise
+        except Exception as error:  # noqa: BLE001 - the last resort: refuse, tell the operator, go on serving
+            world.fault(record.id, error)
+            await _answer(down, record, replies.internal(_wording(request), record.id), "error")
+        finally:
+            self.open -= 1
+            record.total_s = perf_counter() - began
+            world.written(record)
+        return down
+
+    async def _exchange(self, request: web.BaseRequest, down: Downstream, rules: Ruleset, record: Record, began: float) -> None:
+        world = self.world
+        record.method = request.method
+        head = read_head(request._message, world.caps.header_bytes)
+        route = find_route(head.method, head.path)
+        record.endpoint, record.dialect = route.endpoint, route.dialect.name
+        if self.open > world.caps.in_flight:
+            return await _answer(down, record, replies.overloaded(route.dialect, record.id), "limited")
+
+        caller, _ = identify(world.sources, _peer(request), head.headers, head.query, record.at)  # 1 who is calling?
+        _note_caller(record, caller, world.digest)
+
+        waited = perf_counter()
+        raw = await self._read(request, down, head, route)
+        waited = perf_counter() - waited
+        record.request_bytes = len(raw)
+        raw, document = _document(route, head, raw, world.caps)
+        call = route.read(document, rules.vocabulary.models.aliases) if document else route.bare_call()  # 2 what is being asked?
+        _note_call(record, call)
+
+        decision = await world.decider.decide(rules, caller, call, record.at)  # 3 the terms, 4 the budget, 5 the signals
+        _note_decision(record, decision)
+        if not decision.allowed:
+            return await _answer(down, record, *_no(route, decision, record))
+        try:
+            outgoing = self._outgoing(head, route, document, raw, caller, decision, record)
+            if outgoing is None:
+                return await _answer(down, record, replies.no_upstream(route.dialect, record.id), "rejected")
+            record.decide_s = perf_counter() - began - waited
+            ticket = world.decider.watch(_observation(caller, call, head), record.at)
+            try:
+                await relay(outgoing, down, record)  # 6 forward, 7 what comes back?
+            finally:
+                world.decider.watched(ticket, record.usage, record.status, world.clock())
+        finally:
+            await world.decider.settle(decision, record.usage, world.clock())  # 8 the real cost, whichever way it ended
+        return None
+
+    async def _read(self, request: web.BaseRequest, down: Downstream, head: Head, route: Route) -> bytes:
+        caps = self.world.caps
+        cap = caps.upload_bytes if route.kind is RouteKind.UPLOAD else caps.body_bytes
+        if head.expects_continue and 0 <= head.length <= cap:
+            down.send_continue()
+        return await read_body(request.content, head, cap, caps.body_s)
+
+    def _outgoing(
+        self, head: Head, route: Route, document: Document, raw: bytes, caller: Caller, decision: Decision, record: Record
+    ) -> Outgoing | None:
+        """The request as it goes on: the very bytes that were read, unless a policy changed them."""
+        upstream = choose(self.world.upstreams, head.path, decision.call.model)
+        if upstream is None:
+            return None
+        call, hide_usage, changed = decision.call, False, False
+        if decision.clamps and document:
+            document, call, record.clamped = rewrite.clamp(route, document, call, decision.clamps)
+            changed = bool(record.clamped)
+        if decision.counts_tokens and call.stream:
+            hide_usage = rewrite.force_usage(route, document)
+        sent = orjson.dumps(document) if changed or hide_usage else raw
+        record.upstream = upstream.name
+        target = f"{head.path}?{head.query}" if head.query else head.path
+        lines = upstream_headers(head, upstream.replaced) + f"x-forwarded-for: {caller.ip}\r\nvia: 1.1 tos-proxy\r\n"
+        return Outgoing(
+            upstream, upstream.head(head.method, target, lines, len(sent)), sent, call, decision.strips, hide_usage,
+            head.method == "HEAD", head.http10, _own_headers(route, decision, record),
+        )  # fmt: skip
+
+
+async def _answer(down: Downstream, record: Record, reply: Reply, outcome: str) -> None:
+    """Send an answer of our own, or break off where one has begun already."""
+    record.outcome, record.code = outcome, reply.code
+    if down.started:
+        down.cut()
+        return
+    record.status = reply.status
+    record.response_bytes = len(reply.body)
+    await down.send(reply.status, reply.headers, reply.body)
+
+
+def _no(route: Route, decision: Decision, record: Record) -> tuple[Reply, str]:
+    if decision.refusal is not None:
+        record.rule = decision.refusal.rule
+        return replies.refused(route.dialect, decision.refusal, record.id), "refused"
+    denied = decision.held.denied
+    assert denied is not None  # noqa: S101 - not allowed and not refused means denied
+    record.rule = denied.limit
+    return replies.limited(route.dialect, denied, decision.held.standings, decision.denial_message, record.id, record.at), "limited"
+
+
+def _wording(request: web.BaseRequest) -> replies.Dialect:
+    message = request._message
+    return dialect_for_errors(message.path.partition("?")[0], [name.decode("latin-1").lower() for name, _ in message.raw_headers])
+
+
+def _peer(request: web.BaseRequest) -> str:
+    peer = request.protocol.peername
+    return peer[0] if isinstance(peer, tuple) else ""
+
+
+def _document(route: Route, head: Head, raw: bytes, caps: Caps) -> tuple[bytes, Document]:
+    """The bytes that are judged and sent on, without their content coding, and what they say."""
+    decoded = body.decode(raw, head.content_encoding, caps.decoded_bytes)
+    if route.kind is not RouteKind.CALL:
+        return decoded, {}
+    return decoded, body.read_json(decoded, body.JsonLimits())
+
+
+def _note_caller(record: Record, caller: Caller, digest: Callable[[str], str]) -> None:
+    record.client, record.account = digest(caller.ip), digest(caller.account.id)
+    record.country, record.asn, record.geo_status = caller.region.country, caller.region.asn, caller.region.status
+
+
+def _note_call(record: Record, call: ModelCall) -> None:
+    record.endpoint, record.model, record.stream = call.endpoint, call.model, call.stream
+    record.inspected, record.estimated_tokens = call.inspected, call.input_tokens
+
+
+def _note_decision(record: Record, decision: Decision) -> None:
+    signals = decision.signals
+    record.hits = tuple((hit.rule, _hit_mode(hit), hit.effects, hit.waived_by) for hit in decision.hits)
+    record.limits = tuple((standing.limit, standing.allowed, standing.remaining, standing.shadow) for standing in decision.held.standings)
+    record.limits_degraded = decision.held.degraded
+    record.stripped, record.tags = tuple(decision.strips), tuple(decision.tags)
+    record.risk_level, record.risk_score, record.risk_families, record.campaign = (
+        signals.level,
+        signals.score,
+        signals.families,
+        signals.campaign,
+    )
+
+
+def _hit_mode(hit: Hit) -> str:
+    """How a hit counts: its mode, unless a waiver, its percentage or an error of its own set that aside."""
+    if hit.error:
+        return "error"
+    if hit.waived_by:
+        return "waived"
+    return "sampled_out" if hit.sampled_out else hit.mode.value
+
+
+def _observation(caller: Caller, call: ModelCall, head: Head) -> Observation:
+    agent = next((value for name, value in head.headers if name == "user-agent"), "")
+    account = caller.account
+    return Observation(
+        account.id, call, [name for name, _ in head.headers], agent, "", network_of(caller.ip), caller.region.asn, account.org,
+    )  # fmt: skip
+
+
+def _own_headers(route: Route, decision: Decision, record: Record) -> bytes:
+    """Lines of ours in an answer that was allowed: where its decision and its budgets can be looked up."""
+    lines = [f"{replies.DECISION_HEADER}: {record.id}\r\n{replies.POLICY_HEADER}: {record.revision}\r\n"]
+    if decision.held.standings:
+        lines += [f"{name}: {value}\r\n" for name, value in reply_headers(decision.held.standings, None, route.dialect.name, record.at)]
+    return "".join(lines).encode("ascii", "replace")
