@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
+from proxy.policy.effects import join_clamps
 from proxy.policy.facts import Facts, Phase
 from proxy.policy.judging.memo import Judgement
 from proxy.policy.judging.merging import covering
@@ -73,6 +74,31 @@ class Ruleset:
         if not epoch.since <= now < epoch.until:
             epoch = self._epoch = self._epoch_at(now)
         return epoch.judgements[phase].verdict(facts)
+
+    def judge(self, facts: Facts, now: float) -> Verdict:
+        """What both phases say together, as the live path joins them."""
+        first, second = (self.evaluate(phase, facts, now) for phase in (Phase.REQUEST, Phase.SIGNALS))
+        refusals = [verdict.refusal for verdict in (first, second) if verdict.refusal is not None]
+        return Verdict(
+            min(refusals, key=lambda refusal: refusal.rule, default=None),
+            join_clamps(first.clamps, second.clamps),
+            first.strips | second.strips,
+            first.tags | second.tags,
+            tuple(sorted((*first.hits, *second.hits), key=lambda hit: hit.rule)),
+        )
+
+    def undated(self) -> Ruleset:
+        """The same rules with neither dates nor percentages: what they say, apart from when and for how many."""
+        rules = [rule._replace(starts_at=-ALWAYS, ends_at=ALWAYS, percent=100.0) for rule in self.rules]
+        waivers = [waiver._replace(ends_at=ALWAYS) for waiver in self.waivers]
+        return Ruleset(self.revision, rules, self.limits, waivers, self.vocabulary, 0.0)
+
+    def without(self, identity: str) -> Ruleset:
+        """The same set lacking one rule, limit or waiver."""
+        rules = [rule for rule in self.rules if rule.id != identity]
+        limits = [limit for limit in self.limits if limit.id != identity]
+        waivers = [waiver for waiver in self.waivers if waiver.id != identity]
+        return Ruleset(self.revision, rules, limits, waivers, self.vocabulary, 0.0)
 
     def evaluate_unremembered(self, phase: Phase, facts: Facts, now: float) -> Verdict:
         """Like `evaluate`, past the verdict cache."""

@@ -72,6 +72,15 @@ def conform(document: Document) -> Part:
         return Part(document, PolicyDoc(), {}, tuple(problems))
 
 
+def shape_problems(model: type[BaseModel], document: Document) -> list[Problem]:
+    """Everything in which the document differs from the model's shape."""
+    try:
+        model.model_validate(document.value)
+    except ValidationError as error:
+        return _without_repeats(_complain(model, document, detail) for detail in error.errors(include_url=False))
+    return []
+
+
 def _without(section: str, items: Any, bad: set[Path]) -> Any:
     if isinstance(items, list):
         return [item for index, item in enumerate(items) if (section, index) not in bad]
