@@ -227,9 +227,12 @@ def test_a_model_can_hang_up_or_keep_its_usage_to_itself():
 @pytest.mark.parametrize("path", ["chat/completions", "completions", "responses", "embeddings", "messages", "messages/count_tokens"])
 def test_nonsense_is_told_off_in_the_apis_words(path, body):
     async def scenario() -> None:
-        async with TestServer(demo_app()) as server:
-            async with aiohttp.ClientSession() as session, session.post(server.make_url(f"/v1/{path}"), data=body) as answer:
-                assert answer.status == 400
-                assert "message" in (await answer.json())["error"]
+        async with (
+            TestServer(demo_app()) as server,
+            aiohttp.ClientSession() as session,
+            session.post(server.make_url(f"/v1/{path}"), data=body) as answer,
+        ):
+            assert answer.status == 400
+            assert "message" in (await answer.json())["error"]
 
     asyncio.run(scenario())
