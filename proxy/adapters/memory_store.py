@@ -117,15 +117,30 @@ class MemoryStore:
                 if tat is not None:
                     self._tats[hash(ask[1])] = gcra.refund(tat, -more / ask[3], now)
 
-    def raise_to(self, ask: Ask, tat: float, now: float) -> None:
-        """Learn that the key owes until `tat`, from a store that knows more. Never lowers what it owes here."""
-        known = self._tat(ask, hash(ask[1]))
-        if tat > max(known, now):
-            self._spend(ask, hash(ask[1]), tat - max(known, now), now)
-
     def owed_until(self, ask: Ask) -> float:
         """The key's state: when its bucket is full again, seconds since the epoch."""
         return self._tat(ask, hash(ask[1]))
+
+    def learn(self, ask: Ask, tat: float, now: float) -> None:
+        """Take over the key's state from a store that knows more; a key without room only makes its shared bucket stricter."""
+        key = hash(ask[1])
+        if key in self._tats:
+            self._tats[key] = tat
+        elif tat > max(self._shared_tat(ask, key), now):
+            self._spend(ask, key, tat - max(self._shared_tat(ask, key), now), now)
+
+    def hold(self, ask: Ask, lease: str, now: float) -> None:
+        """Count a lease that another store granted."""
+        self._lease(hash(ask[1]), lease, now)
+
+    def release(self, ask: Ask, lease: str) -> None:
+        """End a lease; ending it twice is harmless."""
+        self._end(hash(ask[1]), lease)
+
+    def leases_of(self, ask: Ask, now: float) -> list[str]:
+        """The key's open leases."""
+        self._taken(hash(ask[1]), now)
+        return list(self._leases.get(hash(ask[1]), ()))
 
     def _tat(self, ask: Ask, key: int) -> float:
         tat = self._tats.get(key)
@@ -175,8 +190,9 @@ class MemoryStore:
             self._until_sweep = _SWEEP_EVERY
             for other, leases in list(self._leases.items()):
                 self._expire(other, leases, now)
-        self._leases.setdefault(key, {})[lease] = now + self._lease_ttl_s
-        self._open_leases += 1
+        leases = self._leases.setdefault(key, {})
+        self._open_leases += lease not in leases
+        leases[lease] = now + self._lease_ttl_s
         return lease
 
     def _end(self, key: int, lease: str) -> None:

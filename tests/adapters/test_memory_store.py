@@ -141,13 +141,35 @@ def test_one_limits_shared_buckets_leave_other_limits_alone():
     assert store.take([rate_ask(key="calm", limit="limits.other")], NOW).denied is None
 
 
-def test_what_another_store_knows_is_only_ever_added():
+def test_what_a_shared_store_knows_replaces_what_was_guessed_here():
     store = MemoryStore()
     store.take([rate_ask(cost=4.0)], NOW)
-    store.raise_to(rate_ask(), NOW + 2.0, NOW)
-    assert remaining(store, rate_ask()) == pytest.approx(6.0)
-    store.raise_to(rate_ask(), NOW + 7.0, NOW)
+    store.learn(rate_ask(), NOW + 7.0, NOW)
     assert remaining(store, rate_ask()) == pytest.approx(3.0)
+    store.learn(rate_ask(), NOW + 2.0, NOW)
+    assert remaining(store, rate_ask()) == pytest.approx(8.0)
+
+
+def test_what_a_shared_store_knows_of_a_key_without_room_only_makes_it_stricter():
+    store = MemoryStore(max_keys=1)
+    store.take([rate_ask(key="first", cost=10.0)], NOW)
+    store.take([rate_ask(key="second", cost=8.0)], NOW)
+    store.learn(rate_ask(key="second"), NOW + 1.0, NOW)
+    assert remaining(store, rate_ask(key="second")) == pytest.approx(2.0)
+    store.learn(rate_ask(key="second"), NOW + 9.0, NOW)
+    assert remaining(store, rate_ask(key="second")) == pytest.approx(1.0)
+
+
+def test_a_lease_that_another_store_granted_takes_a_place():
+    store = MemoryStore()
+    for lease in ("a", "b", "b"):
+        store.hold(lease_ask(), lease, NOW)
+    assert store.leases_of(lease_ask(), NOW) == ["a", "b"]
+    assert store.take([lease_ask()], NOW).denied is not None
+    store.release(lease_ask(), "a")
+    store.release(lease_ask(), "a")
+    assert store.open_leases == 1
+    assert store.take([lease_ask()], NOW).denied is None
 
 
 def test_the_port_is_the_same_arithmetic():

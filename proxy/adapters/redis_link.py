@@ -1,0 +1,112 @@
+"""One Lua script on a Redis or Valkey server, within a budget of time, behind a breaker. Requests never wait for a server that is lost.
+
+redis-py's defaults wait seconds for a dead server: here a call has one try and one deadline. After a few failures in a row the link is
+lost and nobody calls; a background probe writes to the server until it answers, reconciles, and only then is the link used again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from random import uniform
+from typing import Final
+
+import structlog
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError
+from redis.maint_notifications import MaintNotificationsConfig
+
+from proxy.errors import StoreError
+
+SCRIPT: Final = Path(__file__).with_name("redis_store.lua").read_text("utf-8")
+_SHA: Final = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
+
+_FAILURES_TO_LOSE: Final = 3
+"""Failures in a row: one late answer may be our own event loop's fault."""
+_PROBE_EVERY_S: Final = (0.25, 0.75)
+"""Between two probes; spread so that replicas don't come back as a herd."""
+_PROBE_BUDGET_S: Final = 0.5
+"""Off the request path there is time to open a connection."""
+_CONNECTIONS: Final = 64
+
+
+class RedisLink:
+    """Runs the script. `lost` says that calling is pointless for now; `failures` counts the calls that failed."""
+
+    def __init__(
+        self, url: str, *, budget_s: float, probe: Callable[[], Awaitable[None]], log: structlog.typing.FilteringBoundLogger | None
+    ) -> None:
+        """`probe` must raise StoreError unless the server takes writes; it runs while the link is lost, and ends the loss."""
+        self._budget_s = budget_s
+        self._probe = probe
+        self._log = log
+        self._pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=_CONNECTIONS,
+            timeout=budget_s,
+            socket_timeout=_PROBE_BUDGET_S,
+            socket_connect_timeout=_PROBE_BUDGET_S,
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,
+            maint_notifications_config=MaintNotificationsConfig(enabled=False),
+        )
+        self._redis: Redis = Redis(connection_pool=self._pool)
+        self._in_a_row = 0
+        self._prober: asyncio.Task[None] | None = None
+        self.lost = False
+        self.failures = 0
+
+    async def run(self, keys: Sequence[str], args: Sequence[str], *, on_request: bool = True) -> list[bytes]:
+        """The script's reply. Raises StoreError when it isn't here in time, whatever the reason."""
+        try:
+            async with asyncio.timeout(self._budget_s if on_request else _PROBE_BUDGET_S):
+                reply = await self._call(keys, args)
+        except Exception as error:
+            self._failed(error)
+            raise StoreError(f"the limit store didn't answer: {type(error).__name__}") from error
+        self._in_a_row = 0
+        return reply
+
+    async def close(self) -> None:
+        """Stop probing and release the connections."""
+        if self._prober is not None:
+            self._prober.cancel()
+        await self._redis.aclose()
+        await self._pool.aclose()
+
+    async def _call(self, keys: Sequence[str], args: Sequence[str]) -> list[bytes]:
+        execute: Callable[..., Awaitable[list[bytes]]] = self._redis.execute_command
+        try:
+            return await execute("EVALSHA", _SHA, len(keys), *keys, *args)
+        except NoScriptError:
+            return await execute("EVAL", SCRIPT, len(keys), *keys, *args)
+
+    def _failed(self, error: Exception) -> None:
+        self.failures += 1
+        self._in_a_row += 1
+        if self._in_a_row >= _FAILURES_TO_LOSE and not self.lost:
+            self.lost = True
+            if self._log is not None:
+                self._log.warning("limit_store_lost", reason=type(error).__name__)
+            self._prober = asyncio.get_running_loop().create_task(self._regain(), name="limit-store-probe")
+
+    async def _regain(self) -> None:
+        while self.lost:
+            await asyncio.sleep(uniform(*_PROBE_EVERY_S))
+            try:
+                await self._pool.disconnect(inuse_connections=False)
+                await self._probe()
+            except StoreError:
+                continue
+            except Exception as error:  # noqa: BLE001  a probe that ends would leave the link lost for good
+                if self._log is not None:
+                    self._log.warning("limit_store_probe_failed", reason=repr(error))
+                continue
+            self.lost = False
+            self._in_a_row = 0
+            if self._log is not None:
+                self._log.info("limit_store_regained")

@@ -1,0 +1,105 @@
+-- Budgets that replicas share. The arithmetic is that of proxy/limits/gcra.py, operation by operation, so that both sides agree to the bit.
+-- ARGV: 1 reserve or settle; 2 now in seconds, or "" for this server's clock; 3 how long a lease lives, seconds; then fields per key.
+local now = tonumber(ARGV[2])
+if not now then
+  local clock = redis.call("TIME")
+  now = tonumber(clock[1]) + tonumber(clock[2]) / 1e6
+end
+local lease_ttl = tonumber(ARGV[3])
+local TOLERANCE_S = 1e-6
+local MARGIN_S = 60 -- a key outlives its debt by this much, in case a promoted replica's clock is behind
+local LONGEST_S = 366 * 86400
+
+local function exact(number)
+  return string.format("%.17g", number)
+end
+
+local function keep(key, tat)
+  redis.call("SET", key, exact(tat), "PX", math.ceil(math.min(tat - now + MARGIN_S, LONGEST_S) * 1000))
+end
+
+local function hold(key, lease)
+  redis.call("ZADD", key, exact(now + lease_ttl), lease)
+  redis.call("PEXPIRE", key, math.ceil((lease_ttl + MARGIN_S) * 1000))
+end
+
+local function owed_until(key)
+  return tonumber(redis.call("GET", key) or 0)
+end
+
+-- Fields per key: cost, rate, burst, 1 for a shadow limit, lease to take, leases that ended (comma-separated).
+-- Returns now and, for each key, its state before the spend: when it is full again, or how many leases are open.
+local function reserve()
+  local states, passes, denied, reply = {}, {}, false, { exact(now) }
+  for i, key in ipairs(KEYS) do
+    local at = 3 + (i - 1) * 6
+    local cost, rate, burst = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
+    if rate > 0 then
+      local tat = owed_until(key)
+      local owed = tat > now and tat - now or 0
+      states[key] = tat
+      passes[i] = owed + cost / rate - burst / rate <= TOLERANCE_S
+      reply[i + 1] = exact(tat)
+    else
+      for lease in string.gmatch(ARGV[at + 6], "[^,]+") do
+        redis.call("ZREM", key, lease)
+      end
+      redis.call("ZREMRANGEBYSCORE", key, "-inf", exact(now))
+      local taken = redis.call("ZCARD", key)
+      passes[i] = burst - taken >= 1
+      reply[i + 1] = tostring(taken)
+    end
+    denied = denied or (not passes[i] and ARGV[at + 4] == "0")
+  end
+  if denied then
+    return reply
+  end
+  for i, key in ipairs(KEYS) do
+    local at = 3 + (i - 1) * 6
+    local rate = tonumber(ARGV[at + 2])
+    if passes[i] and rate > 0 then
+      states[key] = math.max(states[key], now) + tonumber(ARGV[at + 1]) / rate
+      keep(key, states[key])
+    elseif passes[i] then
+      hold(key, ARGV[at + 5])
+    end
+  end
+  return reply
+end
+
+-- The last key holds the number of the last batch of one process, the last argument this batch's: a batch told twice is applied once.
+-- Fields per key: what to do, and with how many seconds of refill or which lease.
+local settling = {
+  spend = function(key, seconds)
+    keep(key, math.max(owed_until(key), now) + tonumber(seconds))
+  end,
+  refund = function(key, seconds)
+    local tat = owed_until(key)
+    if tat > now then
+      keep(key, math.max(tat - tonumber(seconds), now))
+    end
+  end,
+  raise = function(key, seconds)
+    local tat = now + tonumber(seconds)
+    if tat > owed_until(key) then
+      keep(key, tat)
+    end
+  end,
+  finish = function(key, lease)
+    redis.call("ZREM", key, lease)
+  end,
+  hold = hold,
+}
+
+if ARGV[1] == "reserve" then
+  return reserve()
+end
+local batches, number = KEYS[#KEYS], ARGV[#ARGV]
+if tonumber(redis.call("GET", batches) or 0) >= tonumber(number) then
+  return { exact(now) }
+end
+redis.call("SET", batches, number, "EX", 86400)
+for i = 1, #KEYS - 1 do
+  settling[ARGV[3 + (i - 1) * 2 + 1]](KEYS[i], ARGV[3 + (i - 1) * 2 + 2])
+end
+return { exact(now) }

@@ -1,0 +1,292 @@
+"""Budgets that replicas share in Redis or Valkey. Implements `limits.ask.LimitStore`; never raises for a server that is down.
+
+All asks of a request are one script call on the server's clock. Key names are keyed digests under one hash tag, so a cluster keeps them
+in one slot and nobody reads a caller's name in them; every key expires by itself.
+
+When the server is lost, `on_loss` decides: `local` (each replica enforces its share of every limit), `deny`, or `allow`. The share
+starts from the server's last known state, because a GCRA state is a time, and a time stays true when rate and burst are both divided.
+Once the server is back, each replica charges it what was spent meanwhile, in numbered batches that may be told twice.
+
+Overspending is bounded: at most what is in flight when the server is lost, plus one cost a key and replica where that cost is above the
+share. A server that comes back empty is told again what each key owed that was used meanwhile; other keys start afresh.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Sequence
+from itertools import count, islice
+from typing import Final, Literal
+
+import structlog
+
+from proxy.adapters.memory_store import MemoryStore
+from proxy.adapters.redis_link import RedisLink
+from proxy.errors import StoreError
+from proxy.limits import gcra
+from proxy.limits.ask import Ask, Reservation, Standing
+
+OnLoss = Literal["local", "deny", "allow"]
+
+Change = tuple[str, str, str]
+"""Key name, what to do (see the script), seconds or lease."""
+
+_BATCH: Final = 256
+_MOST_WAITING: Final = 65_536
+"""Corrections, ended leases and keys to reconcile that may wait, each."""
+_GATHER_S: Final = 0.005
+"""Corrections wait this long for company. Ended leases don't wait: their caller may already be knocking at another replica."""
+_DISOWN_AFTER_S: Final = 1.0
+"""A lease whose caller left while it was being taken is ended this much later, when the abandoned call has surely run."""
+_DENY_RETRY_S: Final = 1.0
+_CLOSE_S: Final = 1.0
+
+
+class RedisStore:
+    """`secret` must be the same on all replicas; `replicas` is how many share a limit."""
+
+    def __init__(
+        self,
+        url: str,
+        secret: bytes,
+        *,
+        replicas: int = 1,
+        on_loss: OnLoss = "local",
+        budget_s: float = 0.02,
+        lease_ttl_s: float = 900.0,
+        max_keys: int = 131_072,
+        clock: Literal["server", "caller"] = "server",
+        log: structlog.typing.FilteringBoundLogger | None = None,
+    ) -> None:
+        """`clock` is the server's, which replicas share, or the caller's `now`, for replays in event time. See also `MemoryStore`."""
+        self._link = RedisLink(url, budget_s=budget_s, probe=self._reconcile, log=log)
+        self._name_key = hashlib.sha256(secret).digest()
+        self._replicas = replicas
+        self._on_loss = on_loss
+        self._lease_ttl_s = lease_ttl_s
+        self._own_clock = clock == "caller"
+        self._local = MemoryStore(max_keys=max_keys, lease_ttl_s=lease_ttl_s)
+        self._process = secrets.token_hex(6)
+        self._lease_numbers = count(1)
+        self._corrections: list[Change] = []
+        self._ended: dict[str, set[str]] = {}
+        self._ended_count = 0
+        self._batch: list[Change] = []
+        self._batch_number = 0
+        self._telling = asyncio.Lock()
+        self._alone: dict[str, tuple[Ask, float]] = {}
+        self._seen_now = 0.0
+        self._seen_at = 0.0
+        self._flusher: asyncio.Task[None] | None = None
+        self.degraded_reservations = 0
+        """Requests decided without the server."""
+        self.dropped = 0
+        """Corrections and ended leases that never reached the server."""
+
+    @property
+    def degraded(self) -> bool:
+        """The server is lost and this process decides alone."""
+        return self._link.lost
+
+    @property
+    def failures(self) -> int:
+        """Calls that the server didn't answer in time."""
+        return self._link.failures
+
+    @property
+    def overflowed(self) -> int:
+        """Spends that went to a shared bucket of the local table; see `MemoryStore.overflowed`."""
+        return self._local.overflowed
+
+    async def reserve(self, asks: Sequence[Ask], now: float) -> Reservation:
+        """Spend all asks or none, here when the server doesn't answer within the budget."""
+        if not asks:
+            return Reservation((), (), None, now)
+        self._seen_now, self._seen_at = now, asyncio.get_running_loop().time()
+        leases = tuple("" if ask[3] else f"{self._process}{next(self._lease_numbers):x}" for ask in asks)
+        if self._link.lost:
+            return self._decide_alone(asks, leases, now)
+        keys = [self._name(ask) for ask in asks]
+        args = ["reserve", repr(now) if self._own_clock else "", repr(self._lease_ttl_s)]
+        for ask, key, lease in zip(asks, keys, leases, strict=True):
+            ended = ",".join(self._ended.get(key, ())) if lease else ""
+            args += (repr(ask[2]), repr(ask[3]), repr(ask[4]), "1" if ask[5] else "0", lease, ended)
+        try:
+            reply = await self._link.run(keys, args)
+        except asyncio.CancelledError:
+            self._disown(asks, leases)
+            raise
+        except StoreError:
+            held = self._decide_alone(asks, leases, now)
+            if held.denied is not None or self._on_loss != "local":
+                self._disown(asks, leases)
+            return held
+        return self._answered(asks, leases, reply, now)
+
+    async def settle(self, held: Reservation, actual: Sequence[float], now: float) -> None:
+        """Queue the corrections and the ends of leases; the server hears of them off the request path."""
+        if held.denied is not None:
+            return
+        self._seen_now, self._seen_at = now, asyncio.get_running_loop().time()
+        if not held.degraded:
+            self._correct(held, actual, now - held.at)
+        elif self._on_loss == "local":
+            self._remember(held.asks)
+            self._local.give_back(held, actual, now)
+        for ask, lease in zip(held.asks, held.leases, strict=True):
+            if lease:
+                self._end(ask, lease)
+        self._wake()
+
+    async def flush(self) -> None:
+        """Send what is queued now instead of soon; returns early when the server is lost."""
+        while (self._batch or self._corrections or self._ended) and not self._link.lost:
+            try:
+                await self._flush_batch()
+            except StoreError:
+                continue
+
+    async def close(self) -> None:
+        """Send what is queued, within a second, and release the connections."""
+        if self._flusher is not None:
+            self._flusher.cancel()
+        try:
+            async with asyncio.timeout(_CLOSE_S):
+                await self.flush()
+        except TimeoutError:
+            pass
+        self.dropped += len(self._batch) + len(self._corrections)
+        await self._link.close()
+
+    def _name(self, ask: Ask) -> str:
+        digest = hashlib.blake2b(ask[1].encode("utf-8", "surrogatepass"), key=self._name_key, digest_size=16).hexdigest()
+        return f"{{tosproxy}}:{'r' if ask[3] else 'c'}:{digest}"
+
+    def _answered(self, asks: Sequence[Ask], leases: tuple[str, ...], reply: Sequence[bytes], now: float) -> Reservation:
+        server_now = float(reply[0])
+        standings: list[Standing] = []
+        for ask, state in zip(asks, islice(reply, 1, None), strict=True):
+            standings.append(gcra.look(ask, float(state), server_now) if ask[3] else gcra.look_leases(ask, int(state)))
+        denied = gcra.denying(standings)
+        if denied is not None:
+            return Reservation(tuple(asks), tuple(standings), denied, now)
+        taken: list[str] = []
+        for ask, standing, lease in zip(asks, standings, leases, strict=True):
+            if ask[3]:
+                self._local.learn(ask, now + standing[4], now)
+            elif standing[1]:
+                self._local.hold(ask, lease, now)
+            taken.append(lease if standing[1] else "")
+        return Reservation(tuple(asks), tuple(standings), None, now, False, tuple(taken))
+
+    def _decide_alone(self, asks: Sequence[Ask], leases: tuple[str, ...], now: float) -> Reservation:
+        self.degraded_reservations += 1
+        if self._on_loss == "local":
+            shares = [self._share(ask) for ask in asks]
+            self._remember(shares)
+            return self._local.take(shares, now, leases)._replace(degraded=True)
+        deny = self._on_loss == "deny"
+        wait = _DENY_RETRY_S if deny else 0.0
+        standings = tuple(Standing(ask[0], not deny, 0.0 if deny else ask[4], wait, wait, ask[4], ask[3], ask[5], ask[6]) for ask in asks)
+        return Reservation(tuple(asks), standings, gcra.denying(list(standings)), now, True, ("",) * len(asks))
+
+    def _share(self, ask: Ask) -> Ask:
+        burst = ask[4] / self._replicas
+        if ask[3]:  # a cost that passes the whole limit must be able to pass a share of it, only less often
+            return ask._replace(rate=ask[3] / self._replicas, burst=max(burst, min(ask[2], ask[4])))
+        return ask._replace(burst=max(float(int(burst)), min(1.0, ask[4])))
+
+    def _remember(self, asks: Sequence[Ask]) -> None:
+        for ask in asks:
+            if ask[1] not in self._alone and len(self._alone) < _MOST_WAITING:
+                self._alone[ask[1]] = (ask, self._local.owed_until(ask))
+
+    def _correct(self, held: Reservation, actual: Sequence[float], age_s: float) -> None:
+        for ask, standing, cost in zip(held.asks, held.standings, actual, strict=True):
+            more = gcra.correction(ask, cost, age_s) if ask[3] and standing[1] else 0.0
+            if more == 0.0:
+                continue
+            if len(self._corrections) >= _MOST_WAITING:
+                self.dropped += 1
+                continue
+            self._corrections.append((self._name(ask), "spend" if more > 0.0 else "refund", repr(abs(more) / ask[3])))
+
+    def _end(self, ask: Ask, lease: str) -> None:
+        self._local.release(ask, lease)
+        if self._ended_count >= _MOST_WAITING:
+            self.dropped += 1
+            return
+        leases = self._ended.setdefault(self._name(ask), set())
+        self._ended_count += lease not in leases
+        leases.add(lease)
+
+    def _disown(self, asks: Sequence[Ask], leases: tuple[str, ...]) -> None:
+        def end() -> None:
+            for ask, lease in zip(asks, leases, strict=True):
+                if lease:
+                    self._end(ask, lease)
+            self._wake()
+
+        if any(leases):
+            asyncio.get_running_loop().call_later(_DISOWN_AFTER_S, end)
+
+    def _wake(self) -> None:
+        if (self._flusher is None or self._flusher.done()) and (self._corrections or self._ended) and not self._link.lost:
+            self._flusher = asyncio.get_running_loop().create_task(self._flush_soon(), name="limit-store-flush")
+
+    async def _flush_soon(self) -> None:
+        if not self._ended:
+            await asyncio.sleep(_GATHER_S)
+        await self.flush()
+
+    async def _flush_batch(self) -> None:
+        async with self._telling:
+            if not self._batch:
+                self._batch, self._corrections = self._corrections[:_BATCH], self._corrections[_BATCH:]
+                if not self._corrections:  # a lease must not be told to end before it was told to be held
+                    ended = ((key, "finish", lease) for key, leases in self._ended.items() for lease in leases)
+                    self._batch += islice(ended, _BATCH)
+                self._batch_number += 1
+            await self._tell(self._batch)
+            for key, kind, lease in self._batch:
+                if kind == "finish":
+                    self._confirm_end(key, lease)
+            self._batch = []
+
+    def _confirm_end(self, key: str, lease: str) -> None:
+        leases = self._ended[key]
+        leases.discard(lease)
+        self._ended_count -= 1
+        if not leases:
+            del self._ended[key]
+
+    async def _tell(self, changes: Sequence[Change]) -> None:
+        args = ["settle", repr(self._seen_now) if self._own_clock else "", repr(self._lease_ttl_s)]
+        for _, kind, value in changes:
+            args += (kind, value)
+        keys = [key for key, _, _ in changes]
+        await self._link.run([*keys, f"{{tosproxy}}:b:{self._process}"], [*args, str(self._batch_number)], on_request=False)
+
+    async def _reconcile(self) -> None:
+        """Tell the server what happened without it. Raises StoreError while it can't be told; what was told is not told again."""
+        if not self._batch:
+            self._corrections.insert(0, ("{tosproxy}:probe", "raise", "1.0"))
+        while self._alone or self._batch or self._corrections or self._ended:
+            now = self._seen_now if self._own_clock else self._seen_now + asyncio.get_running_loop().time() - self._seen_at
+            for key in list(islice(self._alone, _BATCH)):
+                self._charge_late(*self._alone.pop(key), now)
+            await self._flush_batch()
+
+    def _charge_late(self, ask: Ask, owed_before: float, now: float) -> None:
+        name = self._name(ask)
+        if not ask[3]:
+            self._corrections += ((name, "hold", lease) for lease in self._local.leases_of(ask, now))
+            return
+        known_s = max(owed_before - now, 0.0)
+        spent_s = max(self._local.owed_until(ask) - now, 0.0) - known_s
+        if known_s > 0.0:
+            self._corrections.append((name, "raise", repr(known_s)))
+        if spent_s > 0.0:
+            self._corrections.append((name, "spend", repr(spent_s / self._replicas)))
