@@ -8,8 +8,8 @@ from typing import Any, Final
 from proxy.dialects.anthropic.dialect import ANTHROPIC
 from proxy.dialects.anthropic.dialect import ENDPOINTS as ANTHROPIC_ENDPOINTS
 from proxy.dialects.dialect import Dialect, Endpoint, Route
+from proxy.dialects.openai.addresses import ENDPOINTS as OPENAI_ENDPOINTS
 from proxy.dialects.openai.dialect import AZURE, OPENAI
-from proxy.dialects.openai.dialect import ENDPOINTS as OPENAI_ENDPOINTS
 from proxy.dialects.wire.paths import ambiguous, canonical
 from proxy.errors import CallerError, Fault
 

@@ -71,4 +71,10 @@ ENDPOINTS: Final = (
     Endpoint(ANTHROPIC, "POST", "/v1/messages", "messages", RouteKind.CALL),
     Endpoint(ANTHROPIC, "POST", "/v1/messages/count_tokens", "messages.count_tokens", RouteKind.CALL),
     Endpoint(ANTHROPIC, "POST", "/v1/complete", "complete", RouteKind.CALL),
+    Endpoint(ANTHROPIC, "POST", "/v1/messages/batches", "messages.batches", RouteKind.UPLOAD),
+    Endpoint(ANTHROPIC, "GET", "/v1/messages/batches", "messages.batches.list", RouteKind.METADATA),
+    Endpoint(ANTHROPIC, "GET", "/v1/messages/batches/{id}", "messages.batches.get", RouteKind.METADATA),
+    Endpoint(ANTHROPIC, "GET", "/v1/messages/batches/{id}/results", "messages.batches.results", RouteKind.METADATA),
+    Endpoint(ANTHROPIC, "POST", "/v1/messages/batches/{id}/cancel", "messages.batches.cancel", RouteKind.METADATA),
+    Endpoint(ANTHROPIC, "DELETE", "/v1/messages/batches/{id}", "messages.batches.delete", RouteKind.METADATA),
 )

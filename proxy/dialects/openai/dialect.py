@@ -7,8 +7,9 @@ from typing import Final
 import orjson
 
 from proxy.dialects.call import ModelCall
-from proxy.dialects.dialect import NO_NAMES, Clamper, Clamps, Dialect, Document, Endpoint, Headers, Names, Reader, Route, RouteKind
-from proxy.dialects.openai import chat, clamps, single
+from proxy.dialects.dialect import NO_NAMES, Clamper, Clamps, Dialect, Document, Headers, Names, Reader, Route
+from proxy.dialects.openai import chat, jobs, responses, single
+from proxy.dialects.openai.lowering import parameters
 
 READERS: Final[dict[str, Reader]] = {
     "chat.completions": chat.read,
@@ -17,12 +18,17 @@ READERS: Final[dict[str, Reader]] = {
     "moderations": single.moderations,
     "images.generate": single.images,
     "audio.speech": single.speech,
+    "responses": responses.read,
+    "responses.input_tokens": responses.read,
+    "batches.create": jobs.batch,
+    "fine_tuning.create": jobs.fine_tuning,
 }
 
 CLAMPERS: Final[dict[str, Clamper]] = {
-    "chat.completions": clamps.chat,
-    "completions": clamps.chat,
-    "images.generate": clamps.images,
+    "chat.completions": parameters.chat,
+    "completions": parameters.chat,
+    "responses": parameters.responses,
+    "images.generate": parameters.images,
 }
 """Endpoints without an entry have no parameter that a policy can lower."""
 
@@ -74,25 +80,3 @@ class OpenAI:
 
 OPENAI: Final[Dialect] = OpenAI("openai")
 AZURE: Final[Dialect] = OpenAI("azure")
-
-
-def _post(path: str, endpoint: str, kind: RouteKind = RouteKind.CALL) -> Endpoint:
-    return Endpoint(OPENAI, "POST", path, endpoint, kind)
-
-
-def _get(path: str, endpoint: str) -> Endpoint:
-    return Endpoint(OPENAI, "GET", path, endpoint, RouteKind.METADATA)
-
-
-ENDPOINTS: Final = (
-    _post("/v1/chat/completions", "chat.completions"),
-    _post("/v1/completions", "completions"),
-    _post("/v1/engines/{model}/completions", "completions"),
-    _post("/v1/embeddings", "embeddings"),
-    _post("/v1/engines/{model}/embeddings", "embeddings"),
-    _post("/v1/moderations", "moderations"),
-    _post("/v1/images/generations", "images.generate"),
-    _post("/v1/audio/speech", "audio.speech"),
-    _get("/v1/models", "models.list"),
-    _get("/v1/models/{model}", "models.get"),
-)

@@ -34,8 +34,9 @@ def chat(document: Document, most: str) -> bool:
 
 
 def responses(document: Document, most: str) -> bool:
-    """Lower the effort of a Responses request; inserted as for chat."""
-    changed = _lower(document, most)
+    """Lower the effort of a Responses request, also where an input item configures it; inserted as for chat."""
+    changed = _lower_items(document, most)
+    changed = _lower(document, most) or changed
     if reasons(document) and (document.get("reasoning") or {}).get("effort") is None and lowered(_DEFAULT, most):
         nested(document, "reasoning")["effort"] = most
         return True
@@ -49,6 +50,24 @@ def budget(document: Document, most: int) -> bool:
         if _inside(document, key).get(inside) is not None:
             changed = bound(nested(document, key), inside, most) or changed
     return changed
+
+
+def _lower_items(document: Document, most: str) -> bool:
+    entries = document.get("input")
+    if type(entries) is not list:
+        return False
+    kept = [_configured(entry, most) for entry in entries]
+    changed = any(new is not old for new, old in zip(kept, entries, strict=True))
+    if changed:
+        document["input"] = kept
+    return changed
+
+
+def _configured(entry: Any, most: str) -> Any:
+    effort = _inside(entry, "reasoning").get("effort") if type(entry) is dict and entry.get("type") == "configuration_update" else None
+    if effort is None or not lowered(effort, most):
+        return entry
+    return {**entry, "reasoning": {**entry["reasoning"], "effort": most}}
 
 
 def _inside(document: Document, key: str) -> dict[str, Any]:
@@ -76,7 +95,8 @@ def _switch_off(document: Document) -> bool:
     if document.get("thinking") not in (None, False, {"type": "disabled"}):
         document["thinking"] = {"type": "disabled"}
         changed = True
-    if drop(template := nested(document, "chat_template_kwargs"), frozenset({"thinking"})) or template.get("enable_thinking"):
-        template["enable_thinking"] = False
+    template = _inside(document, "chat_template_kwargs")
+    if template.get("thinking") or template.get("enable_thinking"):
+        document["chat_template_kwargs"] = {**template, "thinking": False, "enable_thinking": False}
         changed = True
     return changed

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from proxy.dialects.dialect import Clamps, Document
-from proxy.dialects.openai import effort
+from proxy.dialects.openai.lowering import effort
 from proxy.dialects.openai.sampling import LOGPROBS, OUTPUT_LIMITS
 from proxy.dialects.rewrite import bound, bound_all, drop
 

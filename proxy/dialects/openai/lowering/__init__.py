@@ -1,0 +1,1 @@
+"""Policy lowers parameters of the OpenAI API."""

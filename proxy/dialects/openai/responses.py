@@ -1,0 +1,121 @@
+"""Responses: `POST /v1/responses` and its token count. An item of an unknown type counts as text, with every string in it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from proxy.dialects.call import ModelCall
+from proxy.dialects.dialect import Document, Names, Route
+from proxy.dialects.openai import content, sampling
+from proxy.dialects.reading import Prompt, fields, inner, items, limit, model, number, strings, switch, text, whole, wrong
+from proxy.dialects.rewrite import EFFORTS
+
+LOGPROBS: Final = "message.output_text.logprobs"
+CONFIGURATION: Final = "configuration_update"
+
+_OPAQUE: Final = frozenset({"type", "id", "call_id", "status", "encrypted_content", "result", "fingerprint"})
+"""Parts of an item that hold no words: ids, ciphertext, base64."""
+
+_BY_ID: Final = ("previous_response_id", "conversation", "prompt")
+
+
+def read(route: Route, document: Document, names: Names) -> ModelCall:
+    """Read one Responses request."""
+    fields(document, "")
+    sampling.refuse_other_models(document)
+    prompt = Prompt()
+    prompt.say("system", text(document, "instructions"))
+    configured = items_of(prompt, document.get("input"))
+    for tool in items(document, "tools"):
+        content.tool(prompt, tool)
+    _kept_by_the_server(prompt, document)
+    prompt.say_all("system", inner(document, "text").get("format"))
+    thinking = sampling.reasoning(document)
+    alternatives = whole(document, "top_logprobs")
+    if document.get("stream_options") is not None:
+        inner(document, "stream_options")
+    return ModelCall(
+        dialect=route.dialect.name,
+        endpoint=route.endpoint,
+        model=model(route, document, names),
+        stream=switch(document, "stream"),
+        texts=tuple(prompt.texts),
+        images=prompt.images,
+        audio=prompt.audio,
+        tools=tuple(prompt.tools),
+        tool_results=prompt.tool_results,
+        turns=prompt.turns,
+        max_output_tokens=limit(document, "max_output_tokens"),
+        temperature=number(document, "temperature"),
+        logprobs=alternatives > 0 or LOGPROBS in items(document, "include"),
+        top_logprobs=alternatives,
+        reasoning=thinking.asked or configured not in {"", "none"},
+        reasoning_effort=highest(thinking.effort, configured),
+        reasoning_budget=thinking.budget,
+        end_user=sampling.end_user(document),
+        input_tokens=prompt.length(prompt.turns),
+        unseen=prompt.unseen,
+    )
+
+
+def highest(*efforts: str) -> str:
+    """The highest effort asked for; one without a rank counts as higher than all."""
+    return max(efforts, key=lambda effort: EFFORTS.index(effort) if effort in EFFORTS else len(EFFORTS) if effort else -1)
+
+
+def _kept_by_the_server(prompt: Prompt, document: Document) -> None:
+    """Content named by an id: no reader sees it. Values for a stored prompt's variables are in the request."""
+    prompt.unseen += sum(document.get(key) is not None for key in _BY_ID)
+    stored = document.get("prompt")
+    if type(stored) is dict:
+        prompt.say_all("user", fields(stored, "prompt").get("variables"))
+
+
+def items_of(prompt: Prompt, value: Any) -> str:
+    """Read the input, a string or a list of items; returns the reasoning effort that items configure."""
+    if value is None:
+        return ""
+    if type(value) is str:
+        prompt.turns += 1
+        prompt.say("user", value)
+        return ""
+    if type(value) is not list:
+        raise wrong("input", "a string or a list of items")
+    effort = ""
+    for entry in value:
+        item = fields(entry, "input")
+        if item.get("type") == CONFIGURATION:
+            effort = highest(effort, text(inner(item, "reasoning"), "effort"))
+        read_item(prompt, item)
+    return effort
+
+
+def read_item(prompt: Prompt, item: Document) -> None:
+    """Read one input item, or one item of a realtime conversation."""
+    kind = text(item, "type")
+    if kind == "message" or (not kind and "role" in item):
+        content.message(prompt, item)
+    elif kind == "item_reference" or not kind:
+        prompt.unseen += 1
+    elif kind.endswith("_output"):
+        prompt.tool_results += 1
+        _output(prompt, item)
+    elif kind == "additional_tools":
+        for tool in items(item, "tools"):
+            content.tool(prompt, tool)
+    else:
+        prompt.images += kind == "image_generation_call"
+        prompt.unseen += kind == "compaction"
+        for key, value in item.items():
+            if key not in _OPAQUE:
+                prompt.say_all("assistant", value)
+
+
+def _output(prompt: Prompt, item: Document) -> None:
+    output = item.get("output")
+    if type(output) is list and all(type(part) is dict and "type" in part for part in output):
+        content.parts(prompt, "tool", output)
+    elif type(output) is dict and output.get("type") == "computer_screenshot":
+        prompt.see()
+    else:
+        prompt.say("tool", "\n".join(strings([value for key, value in item.items() if key not in _OPAQUE])))

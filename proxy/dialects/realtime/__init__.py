@@ -1,0 +1,1 @@
+"""Realtime over WebSocket: what a client's events ask for."""

@@ -1,0 +1,1 @@
+"""Uploads: forms with files in them, and files with calls in them."""
