@@ -62,7 +62,7 @@ def credential(headers: Headers, query: str = "") -> Credential | None:
 
 def digest_id(secret: str, key: bytes) -> str:
     """The account of a credential: `key-` and 32 hexadecimal digits of its keyed BLAKE2b digest. `key` has at most 64 bytes."""
-    body = secret.encode("utf-8", "surrogateescape")
+    body = secret.encode("utf-8", "surrogatepass")
     return "key-" + hashlib.blake2b(body, digest_size=_DIGEST_BYTES, key=key, person=_DIGEST_PERSON).hexdigest()
 
 

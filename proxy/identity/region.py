@@ -83,7 +83,7 @@ def edge_region(headers: Sequence[tuple[str, str]], edge: EdgeHeaders, found: Re
             found = found._replace(status="ok")
         else:
             found = found._replace(country=country, subdivision="", latitude=None, longitude=None, status="ok")
-    return _refined(found, subdivision, number.removeprefix("AS"))
+    return _refined(found, subdivision, number)
 
 
 def _refined(region: Region, subdivision: str, number: str) -> Region:
@@ -92,8 +92,10 @@ def _refined(region: Region, subdivision: str, number: str) -> Region:
         if not _SUBDIVISION.match(code) or (dash and prefix != region.country):
             return region._replace(status="error")
         region = region._replace(subdivision=f"{region.country}-{code}")
-    if number and number != str(region.asn):
-        if not _NUMBER.match(number) or int(number) > _LARGEST_NUMBER:
+    if number:
+        digits = number.removeprefix("AS")
+        if not _NUMBER.match(digits) or int(digits) > _LARGEST_NUMBER:
             return region._replace(status="error")
-        region = region._replace(asn=int(number), as_org="")
+        if int(digits) != region.asn:
+            region = region._replace(asn=int(digits), as_org="")
     return region
