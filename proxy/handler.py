@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from time import perf_counter
 from typing import NamedTuple
 
@@ -60,6 +61,15 @@ class Handler:
         self.world = world
         self.open = 0
         self.draining = False
+        self._empty = asyncio.Event()
+
+    async def emptied(self, wait_s: float) -> int:
+        """Wait until no exchange is open, at most `wait_s` seconds. Gives how many still are."""
+        if self.open:
+            self._empty.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._empty.wait(), wait_s)
+        return self.open
 
     async def __call__(self, request: web.BaseRequest) -> Downstream:
         """One exchange. Whatever happens, an answer is sent or cut, and the record is written."""
@@ -87,6 +97,8 @@ class Handler:
             await _answer(down, record, replies.internal(_wording(request), record.id), "error")
         finally:
             self.open -= 1
+            if self.draining and not self.open:
+                self._empty.set()
             record.total_s = perf_counter() - began
             world.written(record)
         return down

@@ -101,8 +101,7 @@ class Jwt(Section):
     issuer: str = Field(description="Required iss claim.")
     audience: str = Field(description="Required aud claim.")
     account_claim: str = Field("sub", description="Claim that names the account.")
-    org_claim: str = Field("org", description="Claim that names the organisation.")
-    tier_claim: str = Field("tier", description="Claim that names the tier.")
+    claims: dict[str, str] = Field({"org": "org", "tier": "tier"}, description="Account attribute: claim that holds it.")
 
 
 class Identity(Section):
@@ -115,6 +114,7 @@ class Identity(Section):
     forwarded_header: Literal["x-forwarded-for", "forwarded"] = Field("x-forwarded-for", description="The one forwarding header read.")
     malformed_forwarded: Literal["last_good", "refuse"] = Field("last_good", description="What a malformed entry in it does.")
     account_header: str = Field("", description="Header in which a trusted proxy names the account; empty for none.")
+    account_headers: dict[str, str] = Field({}, description="Account attribute: header in which a trusted proxy sends it.")
     tls_fingerprint_header: str = Field("", description="Header in which a trusted edge puts a TLS fingerprint; empty for none.")
     jwt: Jwt | None = Field(None, description="Read accounts from verified tokens.")
     accounts_file: Path | None = Field(None, description="YAML or CSV file of account attributes, reloaded when it changes.")

@@ -189,11 +189,18 @@ NOT_RELAYED: Final = frozenset(
 )
 
 
-def answer_headers(raw: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """An answer's headers as they go to the client, as one block of lines, framing left out."""
+BODY_DIGESTS: Final = frozenset({b"etag", b"content-md5", b"digest", b"content-digest", b"repr-digest", b"accept-ranges"})
+
+
+def answer_headers(raw: Iterable[tuple[bytes, bytes]], *, changed: bool = False) -> bytes:
+    """An answer's headers as they go to the client, as one block of lines, framing left out.
+
+    `changed`: the body isn't what the upstream sent, so what describes its bytes is left out too.
+    """
     pairs = [(name.lower(), value) for name, value in raw]
     nominated = {token.strip().lower() for name, value in pairs if name == b"connection" for token in value.split(b",")}
     drop = NOT_RELAYED | nominated if nominated else NOT_RELAYED
+    drop = drop | BODY_DIGESTS if changed else drop
     return b"".join([b"%b: %b\r\n" % (name, value) for name, value in pairs if name not in drop])
 
 

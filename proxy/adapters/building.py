@@ -1,0 +1,120 @@
+"""What the settings name, read and checked at start: every problem of every file at once, before anything listens."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from typing import Final, NamedTuple, TypeVar
+
+import structlog
+
+from proxy.adapters.accounts.file import AccountsFile
+from proxy.adapters.accounts.sources import AccountSources
+from proxy.adapters.accounts.tokens import TokenAccounts
+from proxy.adapters.geo import GeoDatabases
+from proxy.adapters.memory_store import MemoryStore
+from proxy.adapters.policy_folder import PolicyFolder
+from proxy.adapters.redis_store import RedisStore
+from proxy.adapters.secrets import Secret, injected, read_secret
+from proxy.errors import ConfigError, Problem
+from proxy.identity.address import Trust
+from proxy.identity.identify import Sources
+from proxy.identity.region import EdgeHeaders
+from proxy.limits.ask import LimitStore
+from proxy.settings import Identity, Settings, Upstream
+
+DAY_S: Final = 86_400.0
+LOOPBACK: Final = ("127.0.0.0/8", "::1/128")
+
+Part = TypeVar("Part")
+
+
+class Parts(NamedTuple):
+    """Everything that is read from files."""
+
+    policies: PolicyFolder
+    geo: GeoDatabases
+    accounts: AccountsFile | None
+    tokens: TokenAccounts | None
+    sources: Sources
+    secrets: tuple[tuple[Upstream, list[tuple[str, Secret]]], ...]
+    digest_key: bytes
+
+
+def build_parts(settings: Settings) -> Parts:
+    """Read every file. Raises ConfigError with the problems of all of them."""
+    problems: list[Problem] = []
+
+    def part(build: Callable[[], Part]) -> Part | None:
+        try:
+            return build()
+        except ConfigError as error:
+            problems.extend(error.problems)
+            return None
+
+    identity = settings.identity
+    key = part(lambda: digest_key(identity))
+    policies = part(lambda: PolicyFolder(settings.policies, time.time))
+    geo = part(lambda: GeoDatabases(settings.geo.databases, embedded=settings.geo.embedded, max_age_s=settings.geo.max_age_days * DAY_S))
+    accounts = part(lambda: _accounts(identity))
+    tokens = part(lambda: _tokens(identity))
+    joined = part(lambda: AccountSources(accounts, identity.account_headers))
+    trust = part(lambda: _trust(identity))
+    headers = part(lambda: tuple((upstream, injected(upstream)) for upstream in settings.upstreams))
+    if problems or policies is None or geo is None or joined is None or trust is None or headers is None or key is None:
+        raise ConfigError(problems)
+    edge = settings.geo.edge
+    placed = EdgeHeaders(edge.country.lower(), edge.subdivision.lower(), edge.asn.lower()) if edge.country else None
+    sources = Sources(trust, geo, joined, tokens, key, identity.account_header.lower(), placed)
+    return Parts(policies, geo, accounts, tokens, sources, headers, key)
+
+
+def digest_key(identity: Identity) -> bytes:
+    """The key of all digests: given, or fresh for this process. Raises ConfigError for one too short to be secret."""
+    if identity.digest_key is not None:
+        text = identity.digest_key.get_secret_value()
+    elif identity.digest_key_file is not None:
+        text = read_secret("identity.digest_key_file", file=identity.digest_key_file).value
+    else:
+        return secrets.token_bytes(32)
+    if not 16 <= len(text.encode()) <= 64:
+        raise ConfigError([Problem("settings", 0, 0, "identity.digest_key", "has too few or too many bytes", "give 16 to 64 random bytes")])
+    return text.encode()
+
+
+def _accounts(identity: Identity) -> AccountsFile | None:
+    return AccountsFile(identity.accounts_file) if identity.accounts_file else None
+
+
+def _tokens(identity: Identity) -> TokenAccounts | None:
+    given = identity.jwt
+    return TokenAccounts(given.jwks_file, given.issuer, given.audience, given.account_claim, given.claims) if given else None
+
+
+def _trust(identity: Identity) -> Trust:
+    try:
+        return Trust.parse(
+            identity.trusted_proxies, header=identity.forwarded_header, malformed=identity.malformed_forwarded,
+            allow_any=identity.trust_everyone_which_lets_anyone_choose_their_address,
+        )  # fmt: skip
+    except ValueError as error:
+        raise ConfigError([Problem("settings", 0, 0, "identity.trusted_proxies", line) for line in str(error).splitlines()]) from error
+
+
+def demo_settings(settings: Settings) -> Settings:
+    """Without upstreams the demo endpoint answers, and callers on this machine may play any address."""
+    if settings.identity.trusted_proxies:
+        return settings
+    return settings.model_copy(update={"identity": settings.identity.model_copy(update={"trusted_proxies": LOOPBACK})})
+
+
+def limit_store(settings: Settings, key: bytes, log: structlog.typing.FilteringBoundLogger) -> LimitStore:
+    """Where limits are counted. Redis is connected to when first used, and may be down."""
+    state = settings.state
+    if state.kind == "memory":
+        return MemoryStore(max_keys=state.max_keys)
+    return RedisStore(
+        state.url.get_secret_value(), key, replicas=state.replicas, on_loss=state.on_loss, budget_s=state.budget_ms / 1000.0,
+        max_keys=state.max_keys, log=log,
+    )  # fmt: skip

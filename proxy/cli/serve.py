@@ -1,0 +1,110 @@
+"""`tos-proxy serve` and `tos-proxy health`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+import uvloop
+
+from proxy.adapters.log import logger
+from proxy.adapters.settings_file import read_settings
+from proxy.cli.app import UNUSABLE, err, problems_told
+from proxy.server import Server
+from proxy.settings import Settings
+
+SettingsFile = Annotated[
+    Path | None, typer.Option("--settings", "-s", help="Settings file (YAML). Defaults and TOSPROXY_* variables count without it.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command("serve")(serve)
+    app.command("health")(health)
+
+
+def serve(
+    settings_file: SettingsFile = None,
+    log_format: Annotated[Literal["json", "console"] | None, typer.Option(help="Overrides log.format.")] = None,
+) -> None:
+    """Start the proxy. Without upstreams the built-in demo endpoint answers."""
+    with problems_told():
+        settings = read_settings(settings_file)
+        form = log_format or ("console" if settings.log.format == "json" and sys.stderr.isatty() else settings.log.format)
+        server = Server(settings, logger(form, settings.log.level))
+    try:
+        code = uvloop.run(_run(server))
+    except OSError as error:
+        err.print(f"can't listen: {error.strerror or error}", markup=False)
+        raise typer.Exit(UNUSABLE) from None
+    raise typer.Exit(code)
+
+
+async def _run(server: Server) -> int:
+    """Serve until a signal. A second one ends at once."""
+    loop = asyncio.get_running_loop()
+    asked = asyncio.Event()
+
+    def stop() -> None:
+        if asked.is_set():
+            os._exit(1)
+        asked.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    loop.add_signal_handler(signal.SIGHUP, server.reload)
+    await server.start()
+    if sys.stderr.isatty() or not server.settings.upstreams:
+        err.print(_welcome(server), markup=False)
+    await asked.wait()
+    await server.stop()
+    return 0
+
+
+def _welcome(server: Server) -> str:
+    call = f"curl -s {server.traffic_url}/v1/chat/completions -H 'authorization: Bearer demo' -H 'content-type: application/json'"
+    asked = '{"model": "demo-small", "messages": [{"role": "user", "content": "Why is the sky blue?"}]}'
+    where = (
+        "the built-in demo endpoint" if not server.settings.upstreams else ", ".join(upstream.url for upstream in server.settings.upstreams)
+    )
+    return f"""
+tos-proxy serves {server.traffic_url} in front of {where}, policies {server.parts.policies.current.revision}. Try:
+
+  an allowed call:
+    {call} -d '{asked}'
+
+  the same from where the terms don't offer the service:
+    {call} -H 'x-forwarded-for: 175.45.176.1' -d '{asked}'
+
+  what was counted:
+    curl -s {server.admin_url}/metrics | grep tosproxy_requests_total
+"""
+
+
+def health(
+    settings_file: SettingsFile = None,
+    ready: Annotated[bool, typer.Option("--ready", help="Ask whether it is ready to serve, not just alive.")] = False,
+) -> None:
+    """Ask the running proxy's admin listener how it is. Exit code 0 when it is well."""
+    with problems_told():
+        settings = read_settings(settings_file)
+    url = _health_url(settings, "readyz" if ready else "healthz")
+    try:
+        with urllib.request.urlopen(url, timeout=3) as answer:  # noqa: S310 - the scheme is fixed below
+            print(answer.read().decode())
+    except (urllib.error.URLError, OSError) as error:
+        err.print(f"{url}: {error}", markup=False)
+        raise typer.Exit(1) from None
+
+
+def _health_url(settings: Settings, page: str) -> str:
+    host = "127.0.0.1" if settings.admin.host in {"0.0.0.0", "::"} else settings.admin.host  # noqa: S104 - it says where it was bound
+    return f"http://[{host}]:{settings.admin.port}/{page}" if ":" in host else f"http://{host}:{settings.admin.port}/{page}"
