@@ -23,7 +23,7 @@ from typing import Final, Literal
 import structlog
 
 from proxy.adapters.memory_store import MemoryStore
-from proxy.adapters.redis_link import RedisLink
+from proxy.adapters.redis_store.link import RedisLink
 from proxy.errors import StoreError
 from proxy.limits import gcra
 from proxy.limits.ask import Ask, Reservation, Standing

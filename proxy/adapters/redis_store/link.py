@@ -22,7 +22,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 
 from proxy.errors import StoreError
 
-SCRIPT: Final = Path(__file__).with_name("redis_store.lua").read_text("utf-8")
+SCRIPT: Final = Path(__file__).with_name("script.lua").read_text("utf-8")
 _SHA: Final = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 
 _FAILURES_TO_LOSE: Final = 3

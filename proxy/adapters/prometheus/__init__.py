@@ -1,0 +1,5 @@
+"""Metrics for Prometheus: the table of their names, and the counts behind them."""
+
+from proxy.adapters.prometheus.table import METRICS
+
+__all__ = ["METRICS"]

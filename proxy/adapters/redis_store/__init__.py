@@ -1,0 +1,5 @@
+"""Budgets that replicas share in Redis or Valkey: the store, its link to the server, and the script that runs there."""
+
+from proxy.adapters.redis_store.store import RedisStore
+
+__all__ = ["RedisStore"]
