@@ -102,7 +102,7 @@ def _country(value: object) -> str:
 def _verified(value: object) -> bool:
     if isinstance(value, bool):
         return value
-    if value in {"true", "false"}:
+    if isinstance(value, str) and value in {"true", "false"}:
         return value == "true"
     raise ValueError(f"{_shown(value)} isn't a truth value; write true or false")
 
@@ -110,7 +110,7 @@ def _verified(value: object) -> bool:
 def _share(value: object) -> float:
     try:
         share = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else -1.0
-    except ValueError:
+    except (ValueError, OverflowError):
         share = -1.0
     if 0.0 <= share <= 1.0:
         return share
