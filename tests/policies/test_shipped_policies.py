@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from proxy.adapters.policy_folder import read_folder
+from proxy.policy.cases import run_cases
+from proxy.policy.language.case_document import ORDINARY
+from proxy.policy.load import load
+from proxy.policy.names.vocabulary import NamedList
+
+POLICIES = Path(__file__).parents[2] / "policies"
+NOW = 1_795_520_000.0
+FILES = read_folder(POLICIES)
+PRESETS = sorted(path.stem for path in (POLICIES / "presets").glob("*.yaml"))
+
+
+def test_every_case_holds_and_every_rule_has_a_firing_case_and_a_near_miss():
+    report = run_cases(load(FILES, NOW), FILES, NOW)
+    assert report.ran > 50
+    assert report.failures == ()
+    assert report.gaps == ()
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_each_preset_stands_alone_with_its_own_cases(preset):
+    files = {name: data for name, data in FILES.items() if name.startswith(("presets/", "lists/"))}
+    files["only.yaml"] = f"use: [presets/{preset}]\n".encode()
+    ruleset = load(files, NOW)
+    report = run_cases(ruleset, files, NOW)
+    assert report.ran > 0
+    assert report.failures == ()
+    assert report.gaps == ()
+    assert ruleset.vocabulary.presets[0].date
+    assert ruleset.vocabulary.presets[0].source
+
+
+def test_every_list_says_where_and_when_it_was_read():
+    undated = [named.name for preset in PRESETS for named in _lists(preset) if not named.source or not named.date]
+    assert undated == []
+
+
+def _lists(preset: str) -> list[NamedList]:
+    files = {**FILES, "only.yaml": f"use: [presets/{preset}]\n".encode()}
+    del files["regions.yaml"]
+    return list(load(files, NOW).vocabulary.lists.values())
+
+
+def test_a_caller_on_loopback_can_try_them():
+    facts = {**ORDINARY, "client.ip": "127.0.0.1", "client.country": "", "client.geo_status": "private", "account.id": "",
+             "account.source": "none", "account.listed": False, "account.tier": "", "account.verified": False,
+             "account.country": "", "account.owner_country": "", "account.owner_share": 0.0, "account.age_days": -1.0}  # fmt: skip
+    assert load(FILES, NOW).judge(facts, NOW).refusal is None
+
+
+def test_a_public_address_of_unknown_region_is_refused():
+    facts = {**ORDINARY, "client.country": "", "client.geo_status": "unknown"}
+    refusal = load(FILES, NOW).judge(facts, NOW).refusal
+    assert refusal is not None
+    assert refusal.code == "unknown_region"
+
+
+def test_no_price_is_zero():
+    ruleset = load(FILES, NOW)
+    assert ruleset.price("never-heard-of") == (15.0, 75.0)
+    assert all(min(price) > 0 for price in ruleset.vocabulary.prices.models.values())
+
+
+@pytest.mark.parametrize("name", ["claude-sonnet-4-5", "gpt-4o-mini-2024-07-18", "m-large", "gemini-2.5-pro"])
+def test_current_model_families_are_known(name):
+    assert load(FILES, NOW).knows_model(name)
