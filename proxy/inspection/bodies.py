@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
-
-import orjson
+from typing import Final, NoReturn
 
 from proxy.errors import UpstreamError
-from proxy.inspection.shapes.shape import Shape
-from proxy.inspection.tally import BYTES_PER_TOKEN, Tallied, Tally
+from proxy.inspection.shapes.shape import Shape, read_json, strip_body
+from proxy.inspection.tally import BYTES_PER_TOKEN, Tallied
 
 MAX_READ_BYTES: Final = 1024 * 1024
 """A body up to here is read whole. Of a longer one (embeddings, images) only the tail is searched for usage."""
@@ -65,7 +63,7 @@ class BodyReader(Tallied):
         if self._body_bytes > MAX_READ_BYTES:
             self._read_tail()
         else:
-            self.broken = not _read(bytes(self._held), self._shape, self._tally)
+            self.broken = not read_json(bytes(self._held), self._shape, self._tally)
         self._held.clear()
         return b""
 
@@ -80,7 +78,7 @@ class BodyReader(Tallied):
         if not found:
             return
         end = _object_end(tail, found[0].end() - 1)
-        self.broken = not _read(b"{" + tail[found[0].start() : end] + b"}", self._shape, self._tally)
+        self.broken = not read_json(b"{" + tail[found[0].start() : end] + b"}", self._shape, self._tally)
 
 
 _BRACES_AND_STRINGS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}]')
@@ -96,15 +94,6 @@ def _object_end(text: bytes, start: int) -> int:
     return len(text)
 
 
-def _read(body: bytes, shape: Shape, tally: Tally) -> bool:
-    try:
-        answer = orjson.loads(body)
-        shape.read(answer, tally)
-    except (ValueError, TypeError, AttributeError, KeyError):
-        return False
-    return True
-
-
 class BodyStripper(Tallied):
     """Holds a body until it is complete, removes what must go, and forwards the rest."""
 
@@ -114,12 +103,10 @@ class BodyStripper(Tallied):
     rewrites = True
 
     def __init__(self, shape: Shape, strips: frozenset[str]) -> None:
+        super().__init__()
         self._shape = shape
         self._strips = strips
-        self._tally = Tally()
         self._held = bytearray()
-        self.broken = False
-        self.ended = False
 
     @property
     def output_estimate(self) -> int:
@@ -137,18 +124,14 @@ class BodyStripper(Tallied):
 
     def close(self) -> bytes:
         """The stripped body, or its own bytes if nothing had to go. Raises UpstreamError if it can't be read."""
-        if self.ended:
+        if self.ended or not self._held:
             return b""
         body = bytes(self._held)
-        try:
-            answer: Any = orjson.loads(body)
-            self._shape.read(answer, self._tally)
-            changed = self._shape.stripper(self._strips).body(answer)
-            self._held.clear()
-            return orjson.dumps(answer) if changed else body
-        except (ValueError, TypeError, AttributeError, KeyError):
+        stripped = strip_body(body, self._shape, self._shape.stripper(self._strips), self._tally)
+        if stripped is None:
             self._refuse("The answer isn't what its content type says and parts of it must be removed.")
-        return b""
+        self._held.clear()
+        return stripped
 
     def cut(self, error_event: bytes) -> bytes:  # noqa: ARG002 - a JSON body has no place for an error
         """Nothing has been forwarded: the handler can still answer with a status."""
@@ -156,7 +139,7 @@ class BodyStripper(Tallied):
         self._held.clear()
         return b""
 
-    def _refuse(self, why: str) -> None:
+    def _refuse(self, why: str) -> NoReturn:
         self.broken = self.ended = True
         self._held.clear()
         raise UpstreamError("protocol", why)

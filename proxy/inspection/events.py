@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
-
-import orjson
+from typing import Final
 
 from proxy.inspection.lines import MAX_LINE_BYTES, Lines
-from proxy.inspection.shapes.shape import Fate, Shape
+from proxy.inspection.shapes.shape import Shape, read_json, strip_json
 from proxy.inspection.tally import Tallied
 
 _DONE: Final = b"[DONE]"
-_UNREADABLE: Final = (ValueError, TypeError, AttributeError, KeyError)
 _LINE_OVERHEAD_BYTES: Final = 64
 """What an empty line costs in memory, so that very many of them stay bounded too."""
 
@@ -34,7 +31,7 @@ def whole_event(chunk: bytes) -> bytes | None:
 class EventReader(Tallied):
     """Forwards every chunk at once and untouched; reads the events that it completes."""
 
-    __slots__ = ("_between", "_data", "_data_bytes", "_lines", "_read")
+    __slots__ = ("_between", "_data", "_data_bytes", "_lines", "_shape")
 
     buffers = False
     rewrites = False
@@ -42,7 +39,7 @@ class EventReader(Tallied):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self._lines = Lines()
-        self._read = shape.read
+        self._shape = shape
         self._data: list[bytes] = []
         self._data_bytes = 0
         self._between = False
@@ -100,9 +97,7 @@ class EventReader(Tallied):
             self._event(data)
 
     def _event(self, data: bytes) -> None:
-        try:
-            self._read(orjson.loads(data), self._tally)
-        except _UNREADABLE:
+        if not read_json(data, self._shape, self._tally):
             text = data.strip()
             if text not in {_DONE, b""}:
                 self.broken = True
@@ -116,7 +111,7 @@ class EventStripper(Tallied):
     is never forwarded: the answer ends there.
     """
 
-    __slots__ = ("_data", "_fields", "_held_bytes", "_lines", "_read", "_stripper")
+    __slots__ = ("_data", "_fields", "_held_bytes", "_lines", "_shape", "_stripper")
 
     buffers = False
     rewrites = True
@@ -124,7 +119,7 @@ class EventStripper(Tallied):
     def __init__(self, shape: Shape, strips: frozenset[str]) -> None:
         super().__init__()
         self._lines = Lines()
-        self._read = shape.read
+        self._shape = shape
         self._stripper = shape.stripper(strips)
         self._data: list[bytes] = []
         self._fields: list[bytes] = []
@@ -184,17 +179,13 @@ class EventStripper(Tallied):
         self._fields, self._data, self._held_bytes = [], [], 0
         value = b"\n".join(line[5:] for line in data).strip()
         if value and value != _DONE:
-            try:
-                event: Any = orjson.loads(value)
-                self._read(event, self._tally)
-                fate = self._stripper.event(event)
-            except _UNREADABLE:
+            stripped = strip_json(value, self._shape, self._stripper, self._tally)
+            if stripped is None:
                 self._give_up(len(value))
+            if not stripped:
                 return b""
-            if fate is Fate.DROP:
-                return b""
-            if fate is Fate.CHANGED:
-                data = [b"data: " + orjson.dumps(event)]
+            if stripped is not value:
+                data = [b"data: " + stripped]
         return b"\n".join((*fields, *data, b"", b""))
 
     def _give_up(self, unread_bytes: int) -> None:

@@ -8,26 +8,43 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 from proxy.dialects.call import Usage
+from proxy.inspection.arrays import ArrayReader, ArrayStripper
 from proxy.inspection.bodies import BodyReader, BodyStripper
 from proxy.inspection.events import EventReader, EventStripper
+from proxy.inspection.frames import FrameReader, FrameStripper
+from proxy.inspection.records import RecordReader, RecordStripper
 from proxy.inspection.shapes.anthropic import MESSAGES
-from proxy.inspection.shapes.openai import CHAT
+from proxy.inspection.shapes.batches import RESULTS
+from proxy.inspection.shapes.bedrock import BLOCKS
+from proxy.inspection.shapes.gemini import CANDIDATES
+from proxy.inspection.shapes.ollama import LINES
+from proxy.inspection.shapes.openai import ANSWERS
 from proxy.inspection.shapes.shape import Shape
 from proxy.inspection.tally import BYTES_PER_TOKEN
 
-NOTHING: Final[frozenset[str]] = frozenset()
-
 SHAPES: Final[dict[str, Shape]] = {
-    "openai": CHAT,
-    "azure": CHAT,
+    "openai": ANSWERS,
+    "azure": ANSWERS,
     "anthropic": MESSAGES,
+    "gemini": CANDIDATES,
+    "bedrock": BLOCKS,
+    "ollama": LINES,
 }
 
-WORDLESS: Final = ("embed", "batch_embed", "image", "moderation", "model", "count", "audio.speech", "files", "rerank")
+WORDLESS: Final = ("embed", "batch_embed", "image", "moderation", "model", "count", "messages.count", "audio.speech", "rerank")
 """How the names of endpoints begin whose answers hold nothing a model wrote: they are never stripped and cost no output."""
+
+RESULT_ENDPOINTS: Final = ("files.content", "batches.results", "messages.batches.results")
+"""Downloads of a batch's results, whatever content type they come with."""
 
 FIRST_ERROR_STATUS: Final = 400
 """From here on an answer is an error: it holds nothing a model wrote, so it is neither read nor stripped."""
+
+_EVENTS: Final = "text/event-stream"
+_FRAMES: Final = "application/vnd.amazon.eventstream"
+_RECORDS: Final = frozenset(
+    {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonl", "application/jsonlines"}
+)
 
 
 class Inspector(Protocol):
@@ -121,19 +138,52 @@ def inspector_for(dialect: str, endpoint: str, content_type: str, strips: frozen
     """The inspector for one answer, from its head.
 
     `strips` holds any of `reasoning` and `logprobs`; `hide_usage` says that the proxy asked for the stream's usage and the
-    client didn't.
+    client didn't. An answer of no known dialect, from an endpoint that a policy passes unread, can't be stripped.
     """
     shape = SHAPES.get(dialect)
     media = content_type.partition(";")[0].strip().lower()
-    writes = not endpoint.startswith(WORDLESS)
     if shape is None or status >= FIRST_ERROR_STATUS:
         return OpaqueInspector()
-    if not writes:
-        strips = NOTHING
-    if media == "text/event-stream":
-        if strips or hide_usage:
-            return EventStripper(shape, strips | {"usage"} if hide_usage else strips)
+    if endpoint.startswith(WORDLESS):
+        return BodyReader(shape, text=False) if _is_json(media) else OpaqueInspector()
+    if endpoint in RESULT_ENDPOINTS:
+        return RecordStripper(RESULTS, strips) if strips else OpaqueInspector()
+    if media == _EVENTS and hide_usage:
+        strips |= {"usage"}
+    if strips:
+        return _stripper(shape, strips, dialect, endpoint, media)
+    return _reader(shape, dialect, endpoint, media)
+
+
+def _reader(shape: Shape, dialect: str, endpoint: str, media: str) -> Inspector:
+    if media == _EVENTS:
         return EventReader(shape)
-    if media == "application/json" or media.endswith("+json"):
-        return BodyStripper(shape, strips) if strips else BodyReader(shape, text=writes)
-    return OpaqueInspector(text=writes)
+    if media in _RECORDS:
+        return RecordReader(shape)
+    if media == _FRAMES:
+        return FrameReader(shape)
+    if _is_array(dialect, endpoint):
+        return ArrayReader(shape)
+    return BodyReader(shape) if _is_json(media) else OpaqueInspector(text=True)
+
+
+def _stripper(shape: Shape, strips: frozenset[str], dialect: str, endpoint: str, media: str) -> Inspector:
+    if media == _EVENTS:
+        return EventStripper(shape, strips)
+    if media in _RECORDS:
+        return RecordStripper(shape, strips)
+    if media == _FRAMES:
+        return FrameStripper(shape, strips)
+    if _is_array(dialect, endpoint):
+        return ArrayStripper(shape, strips)
+    if endpoint.startswith("audio") and not _is_json(media):
+        return OpaqueInspector(text=True)  # a transcript as plain text or subtitles
+    return BodyStripper(shape, strips)
+
+
+def _is_json(media: str) -> bool:
+    return media == "application/json" or media.endswith("+json")
+
+
+def _is_array(dialect: str, endpoint: str) -> bool:
+    return dialect == "gemini" and "stream" in endpoint

@@ -6,7 +6,8 @@ from typing import Final
 
 import orjson
 
-from proxy.inspection.shapes.shape import Fate, Json, Shape, drop
+from proxy.inspection.shapes import responses
+from proxy.inspection.shapes.shape import Fate, Json, Shape, drop, report_openai_usage
 from proxy.inspection.tally import Tally, count
 
 REASONING_KEYS: Final = frozenset({"reasoning_content", "reasoning", "reasoning_details", "thinking_blocks", "thinking"})
@@ -28,23 +29,31 @@ _THINKING_PARTS: Final = frozenset({"thinking", "reasoning"})
 
 
 def read(event: Json, tally: Tally) -> None:
-    """Read a chat completion, a completion, an embedding answer, or one chunk of a stream."""
+    """Read a chat completion, a completion, an embedding answer, a response, or one event of any of their streams."""
+    if _is_response(event):
+        responses.read(event, tally)
+        return
     for choice in event.get("choices") or ():
         message = choice.get("delta") or choice.get("message")
         if message:
-            if len(message) > 1 or "content" not in message:
-                _read_message(message, tally)
+            text = message.get("content")
+            if len(message) == 1 and type(text) is str:
+                tally.wrote(text)
             else:
-                tally.wrote(message["content"])
+                _read_message(message, tally)
         elif "text" in choice:
             tally.wrote(choice["text"])
         if choice.get("finish_reason"):
             tally.finished(choice["finish_reason"])
     usage = event.get("usage")
     if usage:
-        read_usage(usage, tally)
+        report_openai_usage(usage, tally)
     elif "timings" in event:
         _read_timings(event["timings"], tally)
+
+
+def _is_response(event: Json) -> bool:
+    return "choices" not in event and ("type" in event or "output" in event)
 
 
 def _read_message(message: Json, tally: Tally) -> None:
@@ -56,25 +65,6 @@ def _read_message(message: Json, tally: Tally) -> None:
         function = call.get("function") or {}
         tally.wrote(function.get("name"))
         tally.wrote(function.get("arguments"))
-
-
-def read_usage(usage: Json, tally: Tally) -> None:
-    """OpenAI's usage object, of either wording (prompt and completion, or input and output).
-
-    Some upstreams (xAI) leave reasoning out of completion_tokens but not out of total_tokens: the total decides.
-    """
-    prompt = count(usage.get("prompt_tokens", usage.get("input_tokens")))
-    written = count(usage.get("completion_tokens", usage.get("output_tokens")))
-    total = count(usage.get("total_tokens"))
-    prompt_details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details") or {}
-    written_details = usage.get("completion_tokens_details") or usage.get("output_tokens_details") or {}
-    cached = count(prompt_details.get("cached_tokens")) or count(usage.get("prompt_cache_hit_tokens"))
-    tally.report(
-        prompt=prompt,
-        output=max(written, total - prompt) if written else written,
-        cached=cached,
-        reasoning=count(written_details.get("reasoning_tokens")),
-    )
 
 
 def _read_timings(timings: Json, tally: Tally) -> None:
@@ -102,7 +92,7 @@ class ChatStripper:
         return changed
 
     def event(self, event: Json) -> Fate:
-        """A choice left with nothing is dropped, and so is a chunk left without choices, unless it has usage to tell."""
+        """A choice left with nothing is dropped, and so is a chunk left without choices: what usage it tells is told again."""
         changed = self._envelope(event)
         if self._usage and "usage" in event:
             changed = True
@@ -115,7 +105,7 @@ class ChatStripper:
             if not (removed and _is_empty(choice)):
                 kept.append(choice)
         if changed and event.get("choices"):
-            if not kept and not event.get("usage"):
+            if not kept:
                 return Fate.DROP
             event["choices"] = kept
         return Fate.CHANGED if changed else Fate.KEEP
@@ -155,4 +145,20 @@ def _is_empty(choice: Json) -> bool:
     return not any((choice.get("delta") or {}).values())
 
 
-CHAT: Final = Shape(read, ChatStripper)
+class AnswerStripper:
+    """Strips whichever of OpenAI's answers it is."""
+
+    def __init__(self, strips: frozenset[str]) -> None:
+        self._chat = ChatStripper(strips)
+        self._response = responses.ResponseStripper(strips)
+
+    def body(self, answer: Json) -> bool:
+        """Strip a whole answer."""
+        return self._response.body(answer) if _is_response(answer) else self._chat.body(answer)
+
+    def event(self, event: Json) -> Fate:
+        """Strip one event of a stream."""
+        return self._response.event(event) if _is_response(event) else self._chat.event(event)
+
+
+ANSWERS: Final = Shape(read, AnswerStripper)

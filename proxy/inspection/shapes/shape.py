@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from enum import Enum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
-from proxy.inspection.tally import Tally
+import orjson
+
+from proxy.inspection.tally import Tally, count
 
 Json = dict[str, Any]
-"""A parsed body or event. It is a stranger's: the inspector turns KeyError, TypeError and AttributeError into `broken`."""
+"""A parsed body or event. It is a stranger's: `read_json` and `strip_json` expect it to raise KeyError, TypeError and the like."""
 
 
 class Fate(Enum):
@@ -42,6 +46,53 @@ class Shape(NamedTuple):
     """Make a stripper for any of `reasoning`, `logprobs`, and `usage`: what a stream reports though the client didn't ask."""
 
 
+_UNREADABLE: Final = (ValueError, TypeError, AttributeError, KeyError, RecursionError)
+
+_LONG_NUMBER: Final = re.compile(rb"\d{19}")
+"""From here on a number may not fit 64 bits, and orjson would make a float of it: a tool's arguments must come through exactly."""
+
+
+def read_json(data: bytes, shape: Shape, tally: Tally) -> bool:
+    """Read a body or an event; false if it isn't what its format says."""
+    try:
+        shape.read(orjson.loads(data), tally)
+    except _UNREADABLE:
+        return False
+    return True
+
+
+def strip_json(data: bytes, shape: Shape, stripper: Stripper, tally: Tally) -> bytes | None:
+    """Read and strip an event: the same bytes if nothing had to go, b"" if nothing is left.
+
+    None if it isn't what its format says: nothing of it may be forwarded.
+    """
+    exact = _LONG_NUMBER.search(data) is not None
+    try:
+        event = json.loads(data) if exact else orjson.loads(data)
+        shape.read(event, tally)
+        fate = stripper.event(event)
+        if fate is Fate.KEEP:
+            return data
+        return b"" if fate is Fate.DROP else _dumped(event, exact=exact)
+    except _UNREADABLE:
+        return None
+
+
+def strip_body(body: bytes, shape: Shape, stripper: Stripper, tally: Tally) -> bytes | None:
+    """Read and strip a whole answer: the same bytes if nothing had to go. None if it isn't what its format says."""
+    exact = _LONG_NUMBER.search(body) is not None
+    try:
+        answer = json.loads(body) if exact else orjson.loads(body)
+        shape.read(answer, tally)
+        return _dumped(answer, exact=exact) if stripper.body(answer) else body
+    except _UNREADABLE:
+        return None
+
+
+def _dumped(value: Json, *, exact: bool) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() if exact else orjson.dumps(value)
+
+
 def drop(holder: Json, keys: frozenset[str]) -> bool:
     """Remove `keys` from `holder`; true if any was there. A null tells nothing and stays, so that most events stay untouched."""
     found = False
@@ -52,3 +103,31 @@ def drop(holder: Json, keys: frozenset[str]) -> bool:
             del holder[key]
             found = True
     return found
+
+
+def moved_index(event: Json, key: str, gone: set[int]) -> bool:
+    """Count `event[key]` without the indices in `gone`; true if that changed it."""
+    index = event.get(key)
+    if not gone or type(index) is not int:
+        return False
+    event[key] = index - sum(other < index for other in gone)
+    return bool(event[key] != index)
+
+
+def report_openai_usage(usage: Json, tally: Tally) -> None:
+    """OpenAI's usage object, of either wording (prompt and completion, or input and output).
+
+    Some upstreams (xAI) leave reasoning out of completion_tokens but not out of total_tokens: the total decides.
+    """
+    prompt = count(usage.get("prompt_tokens", usage.get("input_tokens")))
+    written = count(usage.get("completion_tokens", usage.get("output_tokens")))
+    total = count(usage.get("total_tokens"))
+    prompt_details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details") or {}
+    written_details = usage.get("completion_tokens_details") or usage.get("output_tokens_details") or {}
+    cached = count(prompt_details.get("cached_tokens")) or count(usage.get("prompt_cache_hit_tokens"))
+    tally.report(
+        prompt=prompt,
+        output=max(written, total - prompt) if written else 0,
+        cached=cached,
+        reasoning=count(written_details.get("reasoning_tokens")),
+    )
