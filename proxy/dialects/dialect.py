@@ -91,4 +91,22 @@ class Endpoint(NamedTuple):
 
 
 Reader = Callable[[Route, Document, Names], ModelCall]
-Clamper = Callable[[Document, Clamps], tuple[Document, tuple[str, ...]]]
+Clamper = Callable[[Route, Document, Clamps], tuple[Document, tuple[str, ...]]]
+
+
+class ByEndpoint:
+    """Reading and rewriting looked up by endpoint: what every dialect shares."""
+
+    def __init__(self, name: str, readers: Mapping[str, Reader], clampers: Mapping[str, Clamper]) -> None:
+        self.name = name
+        self._readers = readers
+        self._clampers = clampers
+
+    def read(self, route: Route, document: Document, names: Names = NO_NAMES) -> ModelCall:
+        """See `Dialect`."""
+        return self._readers[route.endpoint](route, document, names)
+
+    def clamp(self, route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
+        """See `Dialect`. An endpoint without a clamper has no parameter that could be lowered."""
+        clamper = self._clampers.get(route.endpoint)
+        return clamper(route, document, clamps) if clamper else (document, ())

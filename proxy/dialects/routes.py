@@ -7,7 +7,13 @@ from typing import Any, Final
 
 from proxy.dialects.anthropic.dialect import ANTHROPIC
 from proxy.dialects.anthropic.dialect import ENDPOINTS as ANTHROPIC_ENDPOINTS
+from proxy.dialects.bedrock.dialect import BEDROCK
+from proxy.dialects.bedrock.dialect import ENDPOINTS as BEDROCK_ENDPOINTS
 from proxy.dialects.dialect import Dialect, Endpoint, Route
+from proxy.dialects.gemini.dialect import ENDPOINTS as GEMINI_ENDPOINTS
+from proxy.dialects.gemini.dialect import GEMINI
+from proxy.dialects.ollama.dialect import ENDPOINTS as OLLAMA_ENDPOINTS
+from proxy.dialects.ollama.dialect import OLLAMA
 from proxy.dialects.openai.addresses import ENDPOINTS as OPENAI_ENDPOINTS
 from proxy.dialects.openai.dialect import AZURE, OPENAI
 from proxy.dialects.wire.paths import ambiguous, canonical
@@ -15,7 +21,13 @@ from proxy.errors import CallerError, Fault
 
 __all__ = ["ENDPOINTS", "Route", "dialect_for_errors", "find_route"]
 
-ENDPOINTS: Final[tuple[Endpoint, ...]] = (*OPENAI_ENDPOINTS, *ANTHROPIC_ENDPOINTS)
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (
+    *OPENAI_ENDPOINTS,
+    *ANTHROPIC_ENDPOINTS,
+    *GEMINI_ENDPOINTS,
+    *BEDROCK_ENDPOINTS,
+    *OLLAMA_ENDPOINTS,
+)
 """Every method and path that is understood. The matrix test has a row for each endpoint in it."""
 
 _ANY: Final = "{}"
@@ -93,9 +105,20 @@ def _unknown() -> CallerError:
 
 
 _PREFIXES: Final = (
+    ("/v1/completions", OPENAI),
     ("/v1/messages", ANTHROPIC),
     ("/v1/complete", ANTHROPIC),
+    ("/v1beta/openai/", OPENAI),
+    ("/v1beta/", GEMINI),
+    ("/v1alpha/", GEMINI),
     ("/openai/", AZURE),
+    ("/model/", BEDROCK),
+    ("/api/", OLLAMA),
+)
+_HEADERS: Final = (
+    ("anthropic-version", ANTHROPIC),
+    ("x-goog-api-key", GEMINI),
+    ("x-amz-date", BEDROCK),
 )
 
 
@@ -105,8 +128,9 @@ def dialect_for_errors(path: str, header_names: Collection[str] = ()) -> Dialect
     `header_names` are lower-case.
     """
     for prefix, dialect in _PREFIXES:
-        if path.startswith(prefix) and not path.startswith("/v1/completions"):
+        if path.startswith(prefix):
             return dialect
-    if "anthropic-version" in header_names:
-        return ANTHROPIC
+    for name, dialect in _HEADERS:
+        if name in header_names:
+            return dialect
     return OPENAI

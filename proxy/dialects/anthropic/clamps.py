@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from proxy.dialects.dialect import Clamps, Document
+from proxy.dialects.dialect import Clamps, Document, Route
 from proxy.dialects.rewrite import bound, lowered, nested
 
 LEAST_BUDGET: Final = 1_024
@@ -13,7 +13,7 @@ LEAST_BUDGET: Final = 1_024
 _DEFAULT_TEMPERATURE: Final = 1.0
 
 
-def messages(document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
+def messages(_route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
     """Lower the parameters of a message request."""
     document = dict(document)
     changed = []
@@ -29,7 +29,7 @@ def messages(document: Document, clamps: Clamps) -> tuple[Document, tuple[str, .
     return document, tuple(changed)
 
 
-def complete(document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
+def complete(_route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
     """Lower the parameters of a legacy completion."""
     document = dict(document)
     changed = []

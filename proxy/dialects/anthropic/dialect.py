@@ -7,8 +7,7 @@ from typing import Final
 import orjson
 
 from proxy.dialects.anthropic import clamps, messages
-from proxy.dialects.call import ModelCall
-from proxy.dialects.dialect import NO_NAMES, Clamper, Clamps, Dialect, Document, Endpoint, Headers, Names, Reader, Route, RouteKind
+from proxy.dialects.dialect import ByEndpoint, Clamper, Dialect, Endpoint, Headers, Reader, RouteKind
 
 READERS: Final[dict[str, Reader]] = {
     "messages": messages.read,
@@ -31,19 +30,8 @@ ERROR_TYPES: Final = {
 }
 
 
-class Anthropic:
+class Anthropic(ByEndpoint):
     """Anthropic's own API."""
-
-    name = "anthropic"
-
-    def read(self, route: Route, document: Document, names: Names = NO_NAMES) -> ModelCall:
-        """See `Dialect`."""
-        return READERS[route.endpoint](route, document, names)
-
-    def clamp(self, route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
-        """See `Dialect`."""
-        clamper = CLAMPERS.get(route.endpoint)
-        return clamper(document, clamps) if clamper else (document, ())
 
     def error_body(self, status: int, code: str, message: str, param: str | None, request_id: str, /) -> bytes:
         """`{"type": "error", "error": {"type", "message"}, "request_id"}`; the stable code goes beside the type."""
@@ -65,7 +53,7 @@ class Anthropic:
         )
 
 
-ANTHROPIC: Final[Dialect] = Anthropic()
+ANTHROPIC: Final[Dialect] = Anthropic("anthropic", READERS, CLAMPERS)
 
 ENDPOINTS: Final = (
     Endpoint(ANTHROPIC, "POST", "/v1/messages", "messages", RouteKind.CALL),

@@ -6,8 +6,7 @@ from typing import Final
 
 import orjson
 
-from proxy.dialects.call import ModelCall
-from proxy.dialects.dialect import NO_NAMES, Clamper, Clamps, Dialect, Document, Headers, Names, Reader, Route
+from proxy.dialects.dialect import ByEndpoint, Clamper, Dialect, Headers, Reader
 from proxy.dialects.openai import chat, jobs, responses, single
 from proxy.dialects.openai.lowering import parameters
 
@@ -30,8 +29,6 @@ CLAMPERS: Final[dict[str, Clamper]] = {
     "responses": parameters.responses,
     "images.generate": parameters.images,
 }
-"""Endpoints without an entry have no parameter that a policy can lower."""
-
 ERROR_TYPES: Final = {
     401: "authentication_error",
     403: "permission_error",
@@ -41,20 +38,8 @@ ERROR_TYPES: Final = {
 }
 
 
-class OpenAI:
-    """One of the APIs that speak it; `name` tells them apart in facts."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def read(self, route: Route, document: Document, names: Names = NO_NAMES) -> ModelCall:
-        """See `Dialect`."""
-        return READERS[route.endpoint](route, document, names)
-
-    def clamp(self, route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
-        """See `Dialect`."""
-        clamper = CLAMPERS.get(route.endpoint)
-        return clamper(document, clamps) if clamper else (document, ())
+class OpenAI(ByEndpoint):
+    """OpenAI's API under one of the names that it has in facts."""
 
     def error_body(self, status: int, code: str, message: str, param: str | None, _request_id: str, /) -> bytes:
         """`{"error": {"message", "type", "param", "code"}}`; the request id travels in its header."""
@@ -78,5 +63,5 @@ class OpenAI:
         )
 
 
-OPENAI: Final[Dialect] = OpenAI("openai")
-AZURE: Final[Dialect] = OpenAI("azure")
+OPENAI: Final[Dialect] = OpenAI("openai", READERS, CLAMPERS)
+AZURE: Final[Dialect] = OpenAI("azure", READERS, CLAMPERS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from proxy.dialects.dialect import Clamps, Document
+from proxy.dialects.dialect import Clamps, Document, Route
 from proxy.dialects.openai.lowering import effort
 from proxy.dialects.openai.sampling import LOGPROBS, OUTPUT_LIMITS
 from proxy.dialects.rewrite import bound, bound_all, drop
@@ -22,17 +22,17 @@ def apply(document: Document, clamps: Clamps, bounds: dict[str, Bound]) -> tuple
     return document, tuple(name for name, most in clamps.items() if name in bounds and bounds[name](document, most))
 
 
-def chat(document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
+def chat(_route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
     """Lower the parameters of a chat or legacy completion."""
     return apply(document, clamps, _CHAT)
 
 
-def responses(document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
+def responses(_route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
     """Lower the parameters of a Responses request."""
     return apply(document, clamps, _RESPONSES)
 
 
-def images(document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
+def images(_route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
     """Lower the number of images."""
     return apply(document, clamps, {"n": _samples})
 

@@ -1,0 +1,149 @@
+"""Lower parameters of Converse, and of InvokeModel where the vendor's names for them are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from proxy.dialects.anthropic import clamps as anthropic
+from proxy.dialects.bedrock import invoke
+from proxy.dialects.dialect import Clamps, Document, Route
+from proxy.dialects.openai.lowering import parameters as openai
+from proxy.dialects.openai.sampling import OUTPUT_LIMITS
+from proxy.dialects.rewrite import bound, bound_all, drop, lowered, nested
+from proxy.dialects.wire.strict import malformed
+
+_EXTRA: Final = "additionalModelRequestFields"
+_DEFAULT_TEMPERATURE: Final = 1.0
+
+
+def converse(_route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
+    """Lower the parameters of a Converse request."""
+    document = dict(document)
+    return document, tuple(name for name, most in clamps.items() if name in _CONVERSE and _CONVERSE[name](document, most))
+
+
+def invoke_model(route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
+    """Lower the parameters of an InvokeModel request.
+
+    Raises CallerError where a bound can't be set because the vendor's name for the parameter isn't known.
+    """
+    if invoke.vendor(route.model) == "anthropic" or "anthropic_version" in document:
+        lower = anthropic.messages if "messages" in document else anthropic.complete
+        return lower(route, document, clamps)
+    if invoke.is_nova(document):
+        return converse(route, document, clamps)
+    if "messages" in document:
+        return _chat(route, document, clamps)
+    document = dict(document)
+    return document, tuple(name for name, most in clamps.items() if name in _ANY and _ANY[name](route, document, most))
+
+
+def _chat(route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
+    """Lower the parameters of a vendor that speaks OpenAI's chat; the model stands in the path, so the vendor tells the limit's name."""
+    family = invoke.OTHERS.get(invoke.vendor(route.model))
+    if "max_tokens" not in clamps or family is None or any(document.get(key) is not None for key in OUTPUT_LIMITS):
+        return openai.chat(route, document, clamps)
+    document, changed = openai.chat(route, {**document, family.limit: clamps["max_tokens"]}, clamps)
+    return document, ("max_tokens", *changed)
+
+
+def _limit(document: Document, most: int) -> bool:
+    config = nested(document, "inferenceConfig")
+    present = [key for key in ("maxTokens", "max_new_tokens") if config.get(key) is not None]
+    if not present:
+        config["maxTokens"] = most
+        return True
+    return bound_all(config, present, most)
+
+
+def _temperature(document: Document, most: float) -> bool:
+    config = nested(document, "inferenceConfig")
+    if config.get("temperature") is None and most < _DEFAULT_TEMPERATURE:
+        config["temperature"] = most
+        return True
+    return bound(config, "temperature", most)
+
+
+def _effort(document: Document, most: str) -> bool:
+    changed = False
+    output = document.get("outputConfig") or {}
+    if output.get("effort") is not None and lowered(output["effort"], most):
+        nested(document, "outputConfig")["effort"] = most
+        changed = True
+    extra = nested(document, _EXTRA) if document.get(_EXTRA) else {}
+    if extra.get("reasoning_effort") is not None and lowered(extra["reasoning_effort"], most):
+        extra["reasoning_effort"] = most
+        changed = True
+    for key in _THINKING if most == "none" else ():
+        if type(extra.get(key)) is dict and extra[key].get("type") != "disabled":
+            extra[key] = {"type": "disabled"}
+            changed = True
+    effort = (extra.get("reasoningConfig") or {}).get("maxReasoningEffort")
+    if effort is not None and lowered(effort, most):
+        nested(extra, "reasoningConfig")["maxReasoningEffort"] = most
+        changed = True
+    return changed
+
+
+def _budget(document: Document, most: int) -> bool:
+    extra = nested(document, _EXTRA) if document.get(_EXTRA) else {}
+    changed = False
+    for key in _THINKING:
+        thinking = extra.get(key)
+        if type(thinking) is dict and thinking.get("budget_tokens", 0) > most:
+            extra[key] = {**thinking, "budget_tokens": most} if most >= anthropic.LEAST_BUDGET else {"type": "disabled"}
+            changed = True
+    return changed
+
+
+_THINKING: Final = ("thinking", "reasoning_config")
+
+_CONVERSE: Final[dict[str, Callable[[Document, Any], bool]]] = {
+    "max_tokens": _limit,
+    "temperature": _temperature,
+    "reasoning_effort": _effort,
+    "reasoning_budget": _budget,
+}
+
+
+def _any_limit(route: Route, document: Document, most: int) -> bool:
+    """Lower every output limit that is set; without one, set the vendor's."""
+    config = [nested(document, key) for key in invoke.CONFIGS if document.get(key) is not None]
+    found = [(place, key) for place in (document, *config) for key in invoke.LIMITS if place.get(key) is not None]
+    if found:
+        over = [bound(place, key, most) for place, key in found]
+        return any(over)
+    family = invoke.OTHERS.get(invoke.vendor(route.model))
+    if family is None:
+        raise malformed("Send an output limit: for this model it can't be set for you, and the terms demand one.", "output_limit_required")
+    place = nested(document, family.config) if family.config else document
+    place[family.limit] = most
+    return True
+
+
+def _any_temperature(_route: Route, document: Document, most: float) -> bool:
+    """Lower the temperature where it is set: vendors' defaults lie below 1.0."""
+    places = (document, *(nested(document, key) for key in invoke.CONFIGS if document.get(key) is not None))
+    over = [bound(place, "temperature", most) for place in places]
+    return any(over)
+
+
+def _any_samples(_route: Route, document: Document, most: int) -> bool:
+    places = (document, *(nested(document, key) for key in invoke.CONFIGS if document.get(key) is not None))
+    over = [bound_all(place, invoke.SAMPLES, most) for place in places]
+    return any(over)
+
+
+def _any_logprobs(_route: Route, document: Document, _: Any) -> bool:
+    return drop(document, _LIKELIHOODS)
+
+
+_LIKELIHOODS: Final = frozenset({"return_likelihoods", "logprobs"})
+
+_ANY: Final[dict[str, Callable[[Route, Document, Any], bool]]] = {
+    "max_tokens": _any_limit,
+    "temperature": _any_temperature,
+    "n": _any_samples,
+    "logprobs": _any_logprobs,
+}

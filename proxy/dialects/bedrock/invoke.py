@@ -1,0 +1,114 @@
+"""InvokeModel: the body is the vendor's own. A vendor without a reader of its own has every string in the body read."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from proxy.dialects.anthropic import messages as anthropic
+from proxy.dialects.bedrock import converse
+from proxy.dialects.call import ModelCall
+from proxy.dialects.dialect import Document, Names, Route
+from proxy.dialects.openai import chat
+from proxy.dialects.reading import Prompt, count, fields, inner, limit, model, number, optional_whole
+
+
+class Family(NamedTuple):
+    """How a vendor's models take their parameters."""
+
+    config: str
+    """The object that holds them; "" for the top level."""
+    limit: str
+    """The output limit."""
+
+
+OTHERS: Final = {
+    "amazon": Family("textGenerationConfig", "maxTokenCount"),
+    "meta": Family("", "max_gen_len"),
+    "cohere": Family("", "max_tokens"),
+    "ai21": Family("", "max_tokens"),
+    "mistral": Family("", "max_tokens"),
+    "deepseek": Family("", "max_tokens"),
+    "writer": Family("", "max_tokens"),
+    "qwen": Family("", "max_tokens"),
+    "openai": Family("", "max_completion_tokens"),
+}
+"""Bedrock user guide, inference parameters of the foundation models, by the vendor in the model's id."""
+
+LIMITS: Final = (
+    "max_tokens",
+    "max_completion_tokens",
+    "max_gen_len",
+    "maxTokens",
+    "max_tokens_to_sample",
+    "max_new_tokens",
+    "maxTokenCount",
+)
+SAMPLES: Final = ("n", "num_generations", "numResults", "numberOfImages")
+CONFIGS: Final = ("textGenerationConfig", "inferenceConfig", "imageGenerationConfig")
+_OPAQUE: Final = frozenset({"inputImage", "images", "image", "audio", "video", "anthropic_version"})
+
+
+def vendor(name: str) -> str:
+    """Who made the model: the segment before its own name, behind a region such as `us.` or `global.`; "" when the id doesn't tell."""
+    parts = name.split(".")
+    return next((part for part in parts[:-1] if part in OTHERS or part == "anthropic"), "")
+
+
+def read(route: Route, document: Document, names: Names) -> ModelCall:
+    """Read one InvokeModel request."""
+    made_by = vendor(route.model)
+    if made_by == "anthropic" or "anthropic_version" in document:
+        reader = anthropic.read if "messages" in document else anthropic.complete
+        return reader(route, document, names)._replace(stream=route.stream)
+    if is_nova(document):
+        return _nova(route, document, names)
+    if "messages" in document:
+        return chat.read(route, document, names)._replace(stream=route.stream)
+    return _any(route, document, names)
+
+
+def is_nova(document: Document) -> bool:
+    """Amazon's Nova takes Converse's content, which has no `type`, and its parameters in `inferenceConfig`."""
+    return "messages" in document and ("inferenceConfig" in document or "schemaVersion" in document or type(document.get("system")) is list)
+
+
+def _nova(route: Route, document: Document, names: Names) -> ModelCall:
+    fields(document, "")
+    config = inner(document, "inferenceConfig")
+    plain = {key: value for key, value in document.items() if key not in {"inferenceConfig", "schemaVersion"}}
+    call = converse.read(route, plain, names)
+    thinking = converse.extra_reasoning(document)
+    return call._replace(
+        max_output_tokens=limit(config, "maxTokens", "max_new_tokens"),
+        temperature=number(config, "temperature"),
+        reasoning=call.reasoning or thinking.asked,
+        reasoning_effort=call.reasoning_effort or thinking.effort,
+        reasoning_budget=max(call.reasoning_budget, thinking.budget),
+    )
+
+
+def _any(route: Route, document: Document, names: Names) -> ModelCall:
+    """One prompt in whatever shape: every string counts as input, parameters are read under all names that vendors give them."""
+    fields(document, "")
+    prompt = Prompt()
+    for key, value in document.items():
+        if key in _OPAQUE:
+            prompt.see()
+        else:
+            prompt.say_all("input", value)
+    places = [document, *(inner(document, key) for key in CONFIGS)]
+    return ModelCall(
+        dialect=route.dialect.name,
+        endpoint=route.endpoint,
+        model=model(route, document, names),
+        stream=route.stream,
+        texts=tuple(prompt.texts),
+        images=prompt.images,
+        turns=1,
+        max_output_tokens=max(limit(place, *LIMITS) for place in places),
+        n=max(count(place, key) for place in places for key in SAMPLES),
+        temperature=next((heat for heat in (number(place, "temperature") for place in places) if heat is not None), None),
+        seed=next((seed for seed in (optional_whole(place, "seed") for place in places) if seed is not None), None),
+        logprobs=bool(document.get("return_likelihoods") or document.get("logprobs")),
+        input_tokens=prompt.length(),
+    )

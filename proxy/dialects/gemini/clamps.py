@@ -1,0 +1,97 @@
+"""Lower parameters in generationConfig, under whichever spelling the caller used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from proxy.dialects.dialect import Clamps, Document, Route
+from proxy.dialects.gemini.content import spelling
+from proxy.dialects.rewrite import bound, lowered
+
+_DEFAULT_TEMPERATURE: Final = 1.0
+
+
+def generate(_route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
+    """Lower the parameters of a generation request."""
+    document = dict(document)
+    key = _key(document, "generationConfig")
+    config = document[key] = dict(document.get(key) or {})
+    changed = tuple(name for name, most in clamps.items() if name in _BOUNDS and _BOUNDS[name](config, most))
+    return document, changed
+
+
+def _key(document: Document, camel: str) -> str:
+    """The spelling of a key that the document uses."""
+    return next((key for key in document if spelling(key) == camel), camel)
+
+
+def _max_tokens(config: Document, most: int) -> bool:
+    key = _key(config, "maxOutputTokens")
+    if config.get(key) is None:
+        config[key] = most
+        return True
+    return bound(config, key, most)
+
+
+def _temperature(config: Document, most: float) -> bool:
+    if config.get("temperature") is None and most < _DEFAULT_TEMPERATURE:
+        config["temperature"] = most
+        return True
+    return bound(config, "temperature", most)
+
+
+def _candidates(config: Document, most: int) -> bool:
+    return bound(config, _key(config, "candidateCount"), most)
+
+
+def _no_logprobs(config: Document, _: Any) -> bool:
+    asked = bool(config.pop(_key(config, "responseLogprobs"), None))
+    return config.pop("logprobs", None) is not None or asked
+
+
+def _alternatives(config: Document, most: int) -> bool:
+    return bound(config, "logprobs", most)
+
+
+def _thinking(config: Document) -> Document:
+    key = _key(config, "thinkingConfig")
+    config[key] = inside = dict(config.get(key) or {})
+    return inside
+
+
+def _budget(config: Document, most: int) -> bool:
+    """Lower the budget; -1, which leaves it to the model, is above any."""
+    if config.get(_key(config, "thinkingConfig")) is None:
+        return False
+    thinking = _thinking(config)
+    return bound(thinking, _key(thinking, "thinkingBudget"), most)
+
+
+def _effort(config: Document, most: str) -> bool:
+    """Lower the level. Gemini has no level "none": a budget of 0 and no thoughts say it."""
+    if config.get(_key(config, "thinkingConfig")) is None:
+        return False
+    thinking = _thinking(config)
+    if most == "none":
+        asked = thinking.get(_key(thinking, "thinkingBudget")) != 0 or len(thinking) > 1
+        thinking.clear()
+        thinking["thinkingBudget"] = 0
+        return asked
+    key = _key(thinking, "thinkingLevel")
+    level = thinking.get(key)
+    if level is None or not lowered(level.lower(), most):
+        return False
+    thinking[key] = most.upper()
+    return True
+
+
+_BOUNDS: Final[dict[str, Callable[[Document, Any], bool]]] = {
+    "max_tokens": _max_tokens,
+    "temperature": _temperature,
+    "n": _candidates,
+    "logprobs": _no_logprobs,
+    "top_logprobs": _alternatives,
+    "reasoning_budget": _budget,
+    "reasoning_effort": _effort,
+}

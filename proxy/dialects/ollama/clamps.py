@@ -1,0 +1,62 @@
+"""Lower parameters of chat and generate; most live in `options`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from proxy.dialects.dialect import Clamps, Document, Route
+from proxy.dialects.rewrite import bound, lowered, nested
+
+_LOGPROBS: Final = ("logprobs", "top_logprobs")
+
+
+def generate(_route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
+    """Lower the parameters of a request. The default temperature is the model's own, 0.8 unless it says otherwise."""
+    document = dict(document)
+    return document, tuple(name for name, most in clamps.items() if name in _BOUNDS and _BOUNDS[name](document, most))
+
+
+def _limit(document: Document, most: int) -> bool:
+    options = nested(document, "options")
+    if options.get("num_predict") is None:
+        options["num_predict"] = most
+        return True
+    return bound(options, "num_predict", most)
+
+
+def _temperature(document: Document, most: float) -> bool:
+    options = nested(document, "options")
+    if options.get("temperature") is None and most < 1.0:
+        options["temperature"] = most
+        return True
+    return bound(options, "temperature", most)
+
+
+def _no_logprobs(document: Document, _: Any) -> bool:
+    asked = [document.pop(key, None) for key in _LOGPROBS]
+    return any(asked)
+
+
+def _alternatives(document: Document, most: int) -> bool:
+    return bound(document, "top_logprobs", most)
+
+
+def _effort(document: Document, most: str) -> bool:
+    think = document.get("think")
+    if think is None or think is False or (type(think) is str and not lowered(think, most)):
+        return False
+    if most == "none":
+        document["think"] = False
+    elif type(think) is str:
+        document["think"] = most
+    return most == "none" or type(think) is str
+
+
+_BOUNDS: Final[dict[str, Callable[[Document, Any], bool]]] = {
+    "max_tokens": _limit,
+    "temperature": _temperature,
+    "logprobs": _no_logprobs,
+    "top_logprobs": _alternatives,
+    "reasoning_effort": _effort,
+}
