@@ -4,33 +4,20 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from hashlib import blake2b
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from proxy.policy.effects import join_clamps
 from proxy.policy.facts import Facts, Phase
+from proxy.policy.judging.budgets import Budgets, Due
 from proxy.policy.judging.memo import Judgement
-from proxy.policy.judging.merging import covering
-from proxy.policy.language.closures import CelFault
 from proxy.policy.names.vocabulary import Vocabulary
 from proxy.policy.rules import ALWAYS, AppliedLimit, Limit, Rule, Waiver
-from proxy.policy.verdict import Hit, Mode, Verdict
+from proxy.policy.verdict import Mode, Verdict
 
 __all__ = ["AppliedLimit", "Due", "Ruleset"]
 
-_SEPARATOR: Final = "\x1f"
-_DIGEST_MARK: Final = "#"
-_MAX_SUBJECT_CHARS: Final = 200
 _SUBJECT: Final = frozenset({"account.id", "client.ip"})
 """What a percentage is taken of."""
-
-
-class Due(NamedTuple):
-    """Limits to ask of the store, and what is worth recording about those that aren't."""
-
-    limits: tuple[AppliedLimit, ...]
-    hits: tuple[Hit, ...]
-    """Limits set aside by a waiver, and limits whose condition failed (they apply)."""
 
 
 class _Epoch(NamedTuple):
@@ -39,6 +26,7 @@ class _Epoch(NamedTuple):
     since: float
     until: float
     judgements: Mapping[Phase, Judgement]
+    budgets: Budgets
     waivers: Mapping[str, tuple[Waiver, ...]]
 
 
@@ -60,7 +48,6 @@ class Ruleset:
         self.canonical_model: Callable[[str], str] = names.models.canonical
         self.knows_model: Callable[[str], bool] = names.models.knows
         self.passes_uninspected: Callable[[str, str], bool] = names.uninspected.passes
-        self._keys = tuple(_keyed(limit) for limit in self.limits if limit.mode is not Mode.OFF)
         self._dates = _dates(self.rules, self.waivers)
         self._epochs: dict[int, _Epoch] = {}
         self._epoch = self._epoch_at(loaded_at)
@@ -113,26 +100,7 @@ class Ruleset:
         epoch = self._epoch
         if not epoch.since <= now < epoch.until:
             epoch = self._epoch = self._epoch_at(now)
-        applied: list[AppliedLimit] = []
-        hits: list[Hit] = []
-        for limit, values, head in self._keys:
-            error = False
-            if limit.condition is not None:
-                try:
-                    if not limit.condition.holds(facts):
-                        continue
-                except (CelFault, KeyError, TypeError, AttributeError):
-                    error = True  # a budget that can't tell whom it is for is for everyone
-            waivers = epoch.waivers.get(limit.id)
-            waived_by = covering(waivers, facts) if waivers else ""
-            if waived_by or error:
-                hits.append(Hit(limit.id, limit.mode, ("limit",), waived_by, error))
-            if not waived_by:
-                key = head + _subject(values, facts)
-                applied.append(
-                    AppliedLimit(limit.id, limit.count, key, limit.rate, limit.burst, limit.mode is Mode.SHADOW, limit.message, limit)
-                )
-        return Due(tuple(applied), tuple(hits))
+        return epoch.budgets.due(facts)
 
     def price(self, model: str) -> tuple[float, float]:
         """US dollars per million input and output tokens, by any name of the model."""
@@ -164,7 +132,7 @@ class Ruleset:
         judgements = {phase: Judgement([rule for rule in active if rule.phase is phase], waivers) for phase in Phase}
         since = self._dates[index - 1] if index else -ALWAYS
         until = self._dates[index] if index < len(self._dates) else ALWAYS
-        return _Epoch(since, until, judgements, waivers)
+        return _Epoch(since, until, judgements, Budgets(self.limits, waivers), waivers)
 
 
 def _reads(rules: Sequence[Rule], limits: Sequence[Limit], waivers: Sequence[Waiver]) -> frozenset[str]:
@@ -179,20 +147,3 @@ def _reads(rules: Sequence[Rule], limits: Sequence[Limit], waivers: Sequence[Wai
 def _dates(rules: Sequence[Rule], waivers: Sequence[Waiver]) -> list[float]:
     dates = {date for rule in rules for date in (rule.starts_at, rule.ends_at)} | {waiver.ends_at for waiver in waivers}
     return sorted(date for date in dates if abs(date) != ALWAYS)
-
-
-def _keyed(limit: Limit) -> tuple[Limit, tuple[str, ...], str]:
-    return limit, limit.per, limit.id + _SEPARATOR
-
-
-def _subject(names: Sequence[str], facts: Facts) -> str:
-    """The values a budget is kept for, joined so that no value can imitate another's border, and never long."""
-    parts = [_part(facts.get(name, "")) for name in names]
-    return parts[0] if len(parts) == 1 else _SEPARATOR.join(parts)
-
-
-def _part(value: Any) -> str:
-    text = value if isinstance(value, str) else str(value)
-    if len(text) <= _MAX_SUBJECT_CHARS and text.isascii() and _SEPARATOR not in text and not text.startswith(_DIGEST_MARK):
-        return text
-    return _DIGEST_MARK + blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -9,11 +9,11 @@ What depends on more than the facts (dates, percentages, waivers) isn't remember
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 
 from proxy.policy.facts import BY_NAME, Facts
+from proxy.policy.judging.memory import remember, values_of
 from proxy.policy.judging.merging import Match, merge
 from proxy.policy.language.closures import CelFault
 from proxy.policy.rules import Rule, Waiver
@@ -21,9 +21,6 @@ from proxy.policy.verdict import ALLOW, Verdict
 
 JOINT_ENTRIES: Final = 8192
 GROUP_ENTRIES: Final = 2048
-LONGEST_TEXT: Final = 128
-
-V = TypeVar("V")
 
 
 class Joint(NamedTuple):
@@ -58,8 +55,8 @@ class Judgement:
             else:
                 wide.append(rule)
         self._wide = tuple(wide)
-        self._groups = tuple(_Group(_values_of(names), tuple(group), {}) for names, group in by_facts.items())
-        self._key = _values_of(sorted({name for names in by_facts for name in names}))
+        self._groups = tuple(_Group(values_of(names), tuple(group), {}) for names, group in by_facts.items())
+        self._key = values_of(sorted({name for names in by_facts for name in names}))
         self._joint: dict[Any, Joint] = {}
 
     def verdict(self, facts: Facts) -> Verdict:
@@ -83,7 +80,7 @@ class Judgement:
         matches = tuple(match for group in self._groups for match in _recall(group, facts))
         settled = not any(match.rule.sampled or match.rule.id in self._waivers for match in matches)
         joint = Joint(matches, (merge(matches, self._waivers, facts) if matches else ALLOW) if settled else None)
-        _keep(self._joint, key, joint, JOINT_ENTRIES)
+        remember(self._joint, key, joint, JOINT_ENTRIES)
         return joint
 
 
@@ -104,18 +101,5 @@ def _recall(group: _Group, facts: Facts) -> tuple[Match, ...]:
     matches = group.seen.get(key)
     if matches is None:
         matches = ask(group.rules, facts)
-        _keep(group.seen, key, matches, GROUP_ENTRIES)
+        remember(group.seen, key, matches, GROUP_ENTRIES)
     return matches
-
-
-def _keep(seen: dict[Any, V], key: Any, value: V, entries: int) -> None:
-    """Remember within bounds: callers choose some of the texts, so neither their number nor their length may grow memory."""
-    if any(isinstance(part, str) and len(part) > LONGEST_TEXT for part in (key if isinstance(key, tuple) else (key,))):
-        return
-    if len(seen) >= entries:
-        seen.clear()
-    seen[key] = value
-
-
-def _values_of(names: Sequence[str]) -> Callable[[Facts], Any]:
-    return operator.itemgetter(*names) if names else lambda _: None

@@ -1,0 +1,31 @@
+"""Remembering within bounds: callers choose some of the texts, so neither their number nor their length may grow memory."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
+
+from proxy.policy.facts import Facts
+
+LONGEST_TEXT: Final = 128
+
+V = TypeVar("V")
+
+
+def remember(seen: dict[Any, V], key: Any, value: V, entries: int) -> None:
+    """Keep the value unless its key holds a long text; start over when there are too many."""
+    if any(isinstance(part, str) and len(part) > LONGEST_TEXT for part in (key if isinstance(key, tuple) else (key,))):
+        return
+    if len(seen) >= entries:
+        seen.clear()
+    seen[key] = value
+
+
+def values_of(names: Sequence[str]) -> Callable[[Facts], Any]:
+    """Reads these facts at once, as a key."""
+    return operator.itemgetter(*names) if names else _no_value
+
+
+def _no_value(_: Facts) -> None:
+    return None
