@@ -1,0 +1,92 @@
+"""The everyday honest population: each account alone, with its own volume, hours, words and software."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import Final, NamedTuple
+
+from proxy.drill.clients import account
+from proxy.drill.exchange import Account
+from proxy.drill.fleet import Fleet, Temper, Work
+from proxy.drill.honest.rhythm import Rhythm, arrivals, usual
+from proxy.drill.honest.work import Settings, agent, bare, batch, conversation, either, settings
+from proxy.drill.rota import Rota
+from proxy.drill.wording.honest import Wording
+
+SHARES: Final = {"people": 34, "app": 15, "etl": 16, "mixed": 10, "agent": 5, "maths": 6, "code": 6, "research": 8}
+"""Percent of everyday accounts by kind; a judgement."""
+_MEAN_A_DAY: Final = {"people": 10.0, "app": 32.0, "etl": 45.0, "mixed": 28.0, "agent": 30.0, "maths": 10.0, "code": 18.0, "research": 26.0}
+"""Requests a day of the middle account; accounts spread log-normally around it, as heavy-tailed as real users."""
+_SPREAD: Final = 0.9
+_MOST_A_DAY: Final = 400.0
+
+
+class World(NamedTuple):
+    """Where and when honest accounts live. `shape` draws their daily rhythm."""
+
+    seed: int
+    start: float
+    days: int
+    words: Wording
+    shape: Callable[[Random], Rhythm] = usual
+
+
+def everyday(world: World, count: int, *, prefix: str = "a") -> Iterator[Fleet]:
+    """`count` accounts, of each kind in its share."""
+    kinds = list(SHARES)
+    for index in range(count):
+        rng = Random(f"{world.seed}/{prefix}{index}")
+        kind = rng.choices(kinds, list(SHARES.values()))[0]
+        yield one(world, kind, account(rng, f"{prefix}{index}"), rng)
+
+
+def one(world: World, kind: str, holder: Account, rng: Random) -> Fleet:
+    """One account of a kind."""
+    mean = min(_MOST_A_DAY, _MEAN_A_DAY[kind] * rng.lognormvariate(0.0, _SPREAD))
+    use = settings(rng)
+    if kind == "etl":
+        return _job_runner(world, holder, rng, batch(world.words.batch(rng), world.words.payload, use), mean)
+    work, steps = _work(world, kind, rng, use)
+    times = arrivals(rng, world.shape(rng), mean / steps, start=world.start, days=world.days)
+    return Fleet(rng, Rota([holder], start=world.start), work, f"benign:{kind}", start=world.start, arrivals=times)
+
+
+def _work(world: World, kind: str, rng: Random, use: Settings) -> tuple[Work, float]:
+    words = world.words
+    match kind:
+        case "app":
+            return conversation(words.question, use, system=words.persona(rng), users=rng.choice((0, 0, 40, 900)), turns_mean=1.3), 1.3
+        case "mixed":
+            job = batch(words.batch(rng), words.payload, settings(rng))
+            return either(conversation(rng.choice((words.code, words.question)), use), job, rng.uniform(0.15, 0.9)), 1.3
+        case "agent":
+            return agent(words, use), 7.0
+        case "maths":
+            return conversation(words.exercise, use, turns_mean=1.4), 1.4
+        case "code":
+            return conversation(words.code, use, turns_mean=1.7), 1.7
+        case "research":
+            deep = use._replace(
+                temperature=rng.choice((0.6, 0.7, 1.0)),
+                max_output_tokens=rng.choice((4096, 8192, 16384, 2048)),
+                n=rng.choice((1, 2, 4)),
+                reasoning=True,
+                output_tokens=1200,
+            )
+            return bare(rng.choice((words.question, words.exercise, words.code)), deep), 1.0
+    return conversation(words.question, use), 1.6
+
+
+def _job_runner(world: World, holder: Account, rng: Random, work: Work, mean: float) -> Fleet:
+    start = world.start + rng.random() * 80_000.0
+    rota = Rota([holder], start=start, days=world.days, quota=lambda: max(0, round(mean * rng.lognormvariate(-0.1, 0.45))))
+    return Fleet(
+        rng,
+        rota,
+        work,
+        "benign:etl",
+        start=start,
+        workers=rng.choice((1, 1, 2, 4, 8, 16)),
+        temper=Temper(sleep_s=rng.choice((0.0, 0.0, 0.5, 2.0, 30.0))),
+    )
