@@ -30,7 +30,7 @@ def most_shared(texts: list[set[str]]) -> int:
 
 def test_a_strong_paraphrase_never_repeats_five_words():
     rng = Random(2)
-    assert most_shared([runs(rewritten(REASONING[0].before, rng, gap=1)) for _ in range(2000)]) <= 2
+    assert most_shared([runs(rewritten(REASONING[0].before, rng, gap=1)) for _ in range(2000)]) <= 3
 
 
 def test_a_slot_grammar_shares_some_runs_but_not_the_whole_text():
