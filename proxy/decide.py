@@ -16,10 +16,9 @@ from proxy.identity.caller import Caller
 from proxy.identity.movement import STILL, Movement, Movements
 from proxy.limits import costs
 from proxy.limits.ask import Ask, LimitStore, Reservation
-from proxy.policy.effects import join_clamps
-from proxy.policy.facts import Facts, FactValue, Phase
+from proxy.policy.facts import Facts, FactValue
 from proxy.policy.ruleset import AppliedLimit, Ruleset
-from proxy.policy.verdict import ClampValue, Hit, Refusal, Verdict
+from proxy.policy.verdict import ClampValue, Hit, Refusal
 
 DAY_S: Final = 86_400.0
 HOUR_S: Final = 3_600.0
@@ -73,20 +72,17 @@ class Decider:
         movement = self.movements.observe(account, caller.region, now) if rules.reads_movement else STILL
         patterns = tuple(rules.patterns_in([text.text for text in call.texts])) if rules.reads_patterns else ()
         facts = facts_of(rules, caller, call, patterns, signals, movement, now)
-        first = rules.evaluate(Phase.REQUEST, facts, now)
-        second = rules.evaluate(Phase.SIGNALS, facts, now)
-        refusal = _smallest(first, second)
-        hits = first.hits + second.hits
+        verdict = rules.judge(facts, now)
+        hits = verdict.hits
         limits: tuple[AppliedLimit, ...] = ()
         held = NOTHING_HELD
-        if refusal is None:
+        if verdict.refusal is None:
             limits, more = rules.due(facts, now)
             hits += more
             if limits:
                 held = await self.store.reserve([_ask(rules, limit, call) for limit in limits], now)
-        clamps = join_clamps(first.clamps, second.clamps) if first.clamps and second.clamps else first.clamps or second.clamps
         return Decision(
-            rules, call, facts, refusal, clamps, first.strips | second.strips, first.tags | second.tags, hits, signals, limits, held,
+            rules, call, facts, verdict.refusal, verdict.clamps, verdict.strips, verdict.tags, hits, signals, limits, held
         )  # fmt: skip
 
     async def settle(self, decision: Decision, usage: Usage, now: float) -> None:
@@ -94,7 +90,7 @@ class Decider:
         held = decision.held
         if not held.asks or held.denied is not None:
             return
-        price = decision.rules.price(decision.call.model)
+        price = costs.Price(*decision.rules.price(decision.call.model))
         spent = [costs.actual(ask.unit, ask.cost, usage, price) for ask in held.asks]
         await self.store.settle(held, spent, now)
 
@@ -172,12 +168,6 @@ def facts_of(
         "account.travel_kmh": movement.travel_kmh,
     }
     return facts
-
-
-def _smallest(first: Verdict, second: Verdict) -> Refusal | None:
-    """The refusal told to the caller: the one with the smallest rule id, so that order never matters."""
-    refusals = [verdict.refusal for verdict in (first, second) if verdict.refusal is not None]
-    return min(refusals, key=lambda refusal: refusal.rule, default=None)
 
 
 def _ask(rules: Ruleset, limit: AppliedLimit, call: ModelCall) -> Ask:

@@ -23,7 +23,7 @@ from proxy.decide import Decider, Decision
 from proxy.detection.observation import Observation
 from proxy.dialects import body, rewrite
 from proxy.dialects.call import ModelCall
-from proxy.dialects.dialect import Document, Route, RouteKind
+from proxy.dialects.dialect import Dialect, Document, Route, RouteKind
 from proxy.dialects.routes import dialect_for_errors, find_route
 from proxy.errors import CallerError, UpstreamError
 from proxy.identity.caller import Caller
@@ -192,7 +192,7 @@ def _no(route: Route, decision: Decision, record: Record) -> tuple[Reply, str]:
     return replies.limited(route.dialect, denied, decision.held.standings, decision.denial_message, record.id, record.at), "limited"
 
 
-def _wording(request: web.BaseRequest) -> replies.Dialect:
+def _wording(request: web.BaseRequest) -> Dialect:
     message = request._message
     return dialect_for_errors(message.path.partition("?")[0], [name.decode("latin-1").lower() for name, _ in message.raw_headers])
 

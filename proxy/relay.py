@@ -77,7 +77,9 @@ def _inspector(outgoing: Outgoing, answer: Answer) -> Inspector:
         raise UpstreamError("protocol", "the model endpoint encoded an answer that policy must read")
     content_type = header(raw, b"content-type").decode("latin-1") if coding in {b"", b"identity"} else "application/octet-stream"
     call = outgoing.call
-    return inspector_for(call.dialect, call.endpoint, content_type, outgoing.strips, hide_usage=outgoing.hide_usage, status=answer.message.code)
+    return inspector_for(
+        call.dialect, call.endpoint, content_type, outgoing.strips, hide_usage=outgoing.hide_usage, status=answer.message.code
+    )
 
 
 async def _relay_body(outgoing: Outgoing, answer: Answer, inspector: Inspector, down: Downstream, record: Record) -> None:

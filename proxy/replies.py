@@ -74,12 +74,22 @@ def upstream_failed(dialect: Dialect, error: UpstreamError, decision: str) -> Re
 
 def no_upstream(dialect: Dialect, decision: str) -> Reply:
     """No configured model endpoint takes this path and model."""
-    return _reply(dialect, FAULT_STATUS[Fault.UNKNOWN_ENDPOINT], "no_upstream", "No model endpoint is configured for this path and model.", None, decision, [])
+    return _reply(
+        dialect,
+        FAULT_STATUS[Fault.UNKNOWN_ENDPOINT],
+        "no_upstream",
+        "No model endpoint is configured for this path and model.",
+        None,
+        decision,
+        [],
+    )
 
 
 def overloaded(dialect: Dialect, decision: str) -> Reply:
     """More exchanges are open than the operator allows."""
-    return _reply(dialect, OVERLOADED, "overloaded", "Too many requests are open; try again shortly.", None, decision, [("retry-after", "1")])
+    return _reply(
+        dialect, OVERLOADED, "overloaded", "Too many requests are open; try again shortly.", None, decision, [("retry-after", "1")]
+    )
 
 
 def internal(dialect: Dialect, decision: str) -> Reply:
