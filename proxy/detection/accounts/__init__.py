@@ -1,0 +1,1 @@
+"""What one account did: bounded, decaying state, about 2 kB."""

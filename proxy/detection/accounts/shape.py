@@ -1,0 +1,63 @@
+"""The shape of a request, as bits, and the client's signature.
+
+Cannot see: what a client forges. Every header can be, so a signature groups accounts and never convicts one.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from xxhash import xxh3_64_intdigest
+
+from proxy.detection.observation import Observation
+from proxy.dialects.call import ModelCall
+
+REASONING: Final = 1
+"""Reasoning or thinking asked for."""
+MAXIMISED: Final = 2
+"""An output limit high enough for any answer."""
+SAMPLED: Final = 4
+"""Several answers to one prompt, or token probabilities."""
+EMPTY: Final = 8
+"""No text at all: reads the limits from the answer's headers."""
+
+LONG_OUTPUT_TOKENS: Final = 2048
+_VARIES: Final = frozenset(
+    {
+        "content-length",
+        "x-stainless-retry-count",
+        "traceparent",
+        "tracestate",
+        "x-request-id",
+        "cookie",
+        "idempotency-key",
+        "x-stainless-timeout",
+    }
+)
+
+
+def shape(call: ModelCall) -> int:
+    """The bits that apply to a call."""
+    bits = 0
+    if call.reasoning or call.reasoning_budget or call.reasoning_effort in {"medium", "high", "xhigh", "max"}:
+        bits |= REASONING
+    if call.max_output_tokens >= LONG_OUTPUT_TOKENS:
+        bits |= MAXIMISED
+    if call.n > 1 or call.logprobs or call.top_logprobs:
+        bits |= SAMPLED
+    if not any(text.text for text in call.texts):
+        bits |= EMPTY
+    return bits
+
+
+def signature(observation: Observation) -> int:
+    """Odd hash of header names in order, user agent and TLS fingerprint; 0 when nothing is known."""
+    names = ",".join(name for name in observation.header_names if name not in _VARIES)
+    if not names and not observation.user_agent and not observation.tls_fingerprint:
+        return 0
+    return xxh3_64_intdigest(f"{names}\0{observation.user_agent}\0{observation.tls_fingerprint}".encode("utf-8", "replace")) | 1
+
+
+def network(observation: Observation) -> int:
+    """Even hash of the client's network; 0 when unknown."""
+    return xxh3_64_intdigest(observation.network.encode("utf-8", "replace")) & ~1 if observation.network else 0

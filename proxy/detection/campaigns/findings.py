@@ -1,0 +1,134 @@
+"""The tests on one candidate: each gives a finding with a sentence that a person can check.
+
+Region, nationality and language are never looked at.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from proxy.detection.campaigns.candidate import BANK, IDENTITY, TEXT, YOUNG_DAYS, Candidate
+from proxy.detection.campaigns.measures.evenness import dispersion, evenness
+from proxy.detection.evidence.fusion import Finding
+from proxy.detection.evidence.table import EvidenceTable
+from proxy.detection.index.population import Population, Shares
+from proxy.detection.text.intent import Intents
+
+MIN_SENDINGS = 12
+"""Shares of fewer sendings say nothing."""
+MIN_MEMBERS = 8
+
+
+def findings(candidate: Candidate, table: EvidenceTable, population: Population, intents: Intents) -> list[Finding]:
+    """All findings with a weight."""
+    found = [*_spread(candidate), *_timing(candidate), *_identity(candidate, population)]
+    if candidate.sendings >= MIN_SENDINGS:
+        shares = population.shares()
+        found += [
+            *_intent(candidate, intents),
+            *_harvest(candidate, shares),
+            *_bank(candidate, shares),
+            *_pivot(candidate, population, shares),
+        ]
+    weighed = (Finding(measure, value, table.weigh(measure, value), sentence) for measure, value, sentence in found)
+    return [finding for finding in weighed if finding.log10 != 0.0]
+
+
+_Raw = tuple[str, float, str]
+
+
+def _spread(candidate: Candidate) -> Iterator[_Raw]:
+    if candidate.kind == TEXT:
+        yield (
+            "text.spread",
+            candidate.spread,
+            (f"{candidate.size} accounts sent a text (key {candidate.key:016x}) that spread so widely for the first time; "
+            f"by chance 1 such text in 10^{candidate.spread:.0f} periods"),
+        )
+
+
+def _timing(candidate: Candidate) -> Iterator[_Raw]:
+    pinned = candidate.pinned
+    if pinned.decades >= 1.0:
+        yield (
+            "timing.pinned",
+            pinned.decades,
+            (f"together they hold {pinned.mean:.1f} +- {pinned.deviation:.1f} requests in flight; independent accounts would vary by "
+            f"+- {pinned.expected_deviation:.1f} (chance 10^-{min(pinned.decades, 99):.0f})"),
+        )
+    elif pinned.ratio >= 0.7:
+        yield "timing.independent", pinned.weight, f"their requests in flight vary as independent accounts' do (ratio {pinned.ratio:.2f})"
+    ratio = dispersion(candidate.size, sum(candidate.principals.values()), candidate.sum_squares) if candidate.kind == TEXT else 0.0
+    yield "timing.even", evenness(ratio), f"their counts differ {ratio:.2f} times as much as chance alone lets them"
+    yield "timing.uneven", ratio, f"their counts differ {ratio:.1f} times as much as chance alone lets them, as users' do"
+    pause = candidate.pauses.decades()
+    yield (
+        "timing.common_pause",
+        pause,
+        f"after one was told to slow down, {candidate.pauses.observed} requests of the others came where {candidate.pauses.expected:.0f} were due",
+    )
+
+
+def _intent(candidate: Candidate, intents: Intents) -> Iterator[_Raw]:
+    place = max(range(len(candidate.intents)), key=candidate.intents.__getitem__)
+    share = candidate.intents[place] / candidate.sendings
+    if share and place < len(intents.names):
+        yield "intent.shared", share, f"{share:.0%} of {candidate.sendings} sendings match the patterns of {intents.names[place]}"
+
+
+def _harvest(candidate: Candidate, shares: Shares) -> Iterator[_Raw]:
+    single = 1.0 - candidate.continued / candidate.sendings
+    yield "harvest.one_way", single, f"{single:.0%} of {candidate.sendings} sendings continue no conversation"
+    yield "harvest.follow_ups", 1.0 - single, f"{1.0 - single:.0%} of {candidate.sendings} sendings continue a conversation"
+    wanting = max(candidate.reasoning, candidate.sampled) / candidate.sendings
+    yield (
+        "harvest.maximised",
+        wanting - shares.harvesting,
+        f"{wanting:.0%} ask for reasoning, several samples or token probabilities; {shares.harvesting:.0%} of all requests do",
+    )
+
+
+def _bank(candidate: Candidate, shares: Shares) -> Iterator[_Raw]:
+    if candidate.kind == BANK:
+        yield "bank.shared", candidate.spread, f"{candidate.size} accounts sent questions of published banks, far more than chance lets"
+    elif candidate.kind == TEXT:
+        excess = candidate.banked / candidate.sendings
+        if excess > max(0.3, 3.0 * shares.banked):
+            yield "bank.shared", 6.0, f"{excess:.0%} of {candidate.sendings} sendings carry a question of a published bank"
+
+
+def _identity(candidate: Candidate, population: Population) -> Iterator[_Raw]:
+    size, everyone = candidate.size, population.accounts
+    if size < MIN_MEMBERS:
+        return
+    for identifier, users in sorted(candidate.identifiers.items(), key=lambda item: -item[1])[:4]:
+        share = min(1.0, users / size)
+        if share >= 0.3:
+            others = (max(0, population.using(identifier) - users) + 1.0) / (max(0, everyone - size) + 2.0)
+            kind = "client" if identifier & 1 else "network"
+            told = f"{share:.0%} of the accounts share one {kind} ({identifier:016x}) that {others:.1%} of other accounts use"
+            yield f"identity.{kind}", math.log10(share / others), told
+    if candidate.aged >= MIN_MEMBERS and population.aged > candidate.aged:
+        share = candidate.young / candidate.aged
+        base = (max(0, population.young - candidate.young) + 1.0) / (population.aged - candidate.aged + 2.0)
+        if share >= 0.3:
+            told = f"{share:.0%} of the accounts are under {YOUNG_DAYS:.0f} days old, {base:.0%} of others"
+            yield "identity.young", math.log10(share / base), told
+
+
+def _pivot(candidate: Candidate, population: Population, shares: Shares) -> Iterator[_Raw]:
+    moved = sum(count for model, count in candidate.models.items() if population.is_new(model, candidate.last_seen))
+    expected = shares.new_model * candidate.sendings
+    if moved > expected and moved >= MIN_SENDINGS:
+        decades = max(0.0, (moved * math.log(moved / expected) - moved + expected) / math.log(10.0))
+        yield (
+            "pivot.new_model",
+            decades,
+            f"{moved} of {candidate.sendings} sendings use a model first seen within 24 h; {expected:.0f} were due",
+        )
+
+
+def kind_of(candidate: Candidate) -> str:
+    """What the members share, in words."""
+    return {TEXT: "a text", BANK: "questions of published banks", IDENTITY: "a network or client"}[candidate.kind]

@@ -1,0 +1,1 @@
+"""Measurements on one group of accounts; each says what it cannot see."""

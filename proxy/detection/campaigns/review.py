@@ -1,0 +1,150 @@
+"""An account's standing: the campaign's evidence, if it sent what the campaign shares, plus its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from xxhash import xxh32_intdigest
+
+from proxy.detection.accounts.account import Account
+from proxy.detection.campaigns.board import Board
+from proxy.detection.campaigns.campaign import Campaign
+from proxy.detection.config import DetectionConfig
+from proxy.detection.evidence.fusion import Finding, Verdict, fuse, level_of
+from proxy.detection.evidence.table import EvidenceTable
+from proxy.detection.observation import Signals
+from proxy.detection.text.intent import Intents
+
+OWN_REQUESTS: Final = 10
+REVIEW_S: Final = 900.0
+THRESHOLD_JITTER: Final = 0.08
+"""Width in log10 odds: thresholds differ by up to a tenth in odds either way between accounts."""
+
+
+class Reviewer:
+    """Makes standings from evidence, and remembers who is above level 0."""
+
+    def __init__(self, table: EvidenceTable, config: DetectionConfig, board: Board, intents: Intents, seed: int) -> None:
+        """`seed` makes delays and thresholds different for each account and hard to guess."""
+        self.table = table
+        self._config = config
+        self._board = board
+        self._intents = intents
+        self._seed = seed
+        self._raised: dict[str, tuple[int, int]] = {}
+        self.braked = False
+
+    def signals(self, account: Account, now: float) -> Signals:
+        """The account's signals, reviewed first if something is due."""
+        standing = account.standing
+        if now >= standing.review_at:
+            self.review(account, now)
+        return standing.signals
+
+    def campaign_of(self, account: Account) -> Campaign | None:
+        """The strongest campaign that the account itself sent something of."""
+        best: Campaign | None = None
+        for number in account.memberships:
+            candidate = self._board.candidates.get(number)
+            campaign = self._board.campaigns.get(candidate.campaign) if candidate is not None else None
+            if campaign is not None and (best is None or campaign.verdict.log10_odds > best.verdict.log10_odds):
+                best = campaign
+        return best
+
+    def findings(self, account: Account, campaign: Campaign | None) -> list[Finding]:
+        """What speaks for and against the account."""
+        found = list(campaign.findings) if campaign is not None else []
+        if account.requests < OWN_REQUESTS:
+            return found
+        place = max(range(len(account.intents)), key=account.intents.__getitem__)
+        share = account.intents[place] / account.requests
+        if share and place < len(self._intents.names):
+            told = f"{share:.0%} of its own {account.requests} requests match the patterns of {self._intents.names[place]}"
+            found.append(Finding("intent.own", share, self.table.weigh("intent.own", share), told))
+        banked = account.banked / account.requests
+        if banked:
+            told = f"{banked:.0%} of its own {account.requests} requests are questions of published banks"
+            found.append(Finding("bank.own", banked, self.table.weigh("bank.own", banked), told))
+        return [finding for finding in found if finding.log10]
+
+    def review(self, account: Account, now: float) -> Verdict:
+        """Fuse what is known and move the standing towards it."""
+        standing = account.standing
+        campaign = self.campaign_of(account)
+        verdict = fuse(self.table, self.findings(account, campaign))
+        chance = self._chance(account.name)
+        target = level_of(self.table, verdict, (chance - 0.5) * THRESHOLD_JITTER)
+        if campaign is not None:
+            target = min(target, max(campaign.level, 1)) if campaign.level else 0
+        if now < standing.exempt_until:
+            target = 0
+        wanted = target
+        if self.braked and not (len(verdict.families) >= 3 and verdict.score >= 0.99):
+            target = min(target, 1)
+        standing.aim(target, now, chance * self._config.promote_s[target - 1] if target else 0.0, self._config.demote_s)
+        standing.review_at = min(standing.next_change(), now + REVIEW_S)
+        if wanted or standing.level:
+            self._raised[account.name] = (standing.level, wanted)
+        else:
+            self._raised.pop(account.name, None)
+        standing.signals = self._signals(standing.level, verdict, campaign)
+        return verdict
+
+    def _signals(self, level: int, verdict: Verdict, campaign: Campaign | None) -> Signals:
+        families = tuple(family for family, _ in verdict.families)
+        if campaign is None or not campaign.level:
+            return Signals(level, verdict.score, families)
+        return Signals(level, verdict.score, families, campaign.id, campaign.size, campaign.first_seen)
+
+    def recognisable(self, account: Account | None, campaign: Campaign, now: float) -> bool:
+        """Whether a request with a campaign's text may be acted on at once."""
+        if campaign.level < 1:
+            return False
+        return account is None or (now >= account.standing.exempt_until)
+
+    def recognised(self, campaign: Campaign) -> Signals:
+        """Signals for a request that carries a known campaign's text: throttling, never more."""
+        return self._signals(1, campaign.verdict, campaign)
+
+    def _chance(self, name: str) -> float:
+        return xxh32_intdigest(name.encode("utf-8", "replace"), self._seed & 0xFFFFFFFF) / 0x100000000
+
+    def brake(self, active: float) -> None:
+        """Engage or release the brake by the share of accounts that the evidence would punish."""
+        wanted = sum(target >= 2 for _, target in self._raised.values())
+        limit = max(float(self._config.brake_accounts), self._config.brake_share * active)
+        self.braked = wanted > (0.8 * limit if self.braked else limit)
+
+    def exempt(self, subject: str, account: Account | None, until: float, note: str, now: float) -> None:
+        """Clear an account or a campaign, and let the evidence raise neither until a time."""
+        if account is not None:
+            account.standing.clear()
+            account.standing.exempt_until = until
+            account.standing.note = note
+            account.standing.review_at = now
+        for campaign in self._board.campaigns.values():
+            if campaign.id == subject:
+                campaign.exempt_until = until
+                campaign.note = note
+
+    def metrics(self) -> Mapping[str, float | Mapping[str, float]]:
+        """Accounts by level, campaigns, evidence by family, brake, time to detection."""
+        levels = dict.fromkeys(("1", "2", "3", "4"), 0.0)
+        for level, _ in self._raised.values():
+            if level:
+                levels[str(level)] += 1.0
+        families: dict[str, float] = {}
+        times = []
+        for campaign in self._board.campaigns.values():
+            for family, weight in campaign.verdict.families:
+                families[family] = families.get(family, 0.0) + weight
+            if 1 in campaign.level_at:
+                times.append(campaign.level_at[1] - campaign.first_seen)
+        return {
+            "accounts_by_level": levels,
+            "campaigns": float(len(self._board.campaigns)),
+            "evidence_by_family": families,
+            "brake": float(self.braked),
+            "time_to_detection_s": sum(times) / len(times) if times else 0.0,
+        }

@@ -1,0 +1,1 @@
+"""From measurements to a score and a level: likelihood ratios with sources, fusion, standing, brake."""

@@ -1,0 +1,77 @@
+"""From findings to a posterior and a level: families add, caps bound them, one family alone never goes above throttling."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from proxy.detection.evidence.table import LEVELS, EvidenceTable
+
+SUPPORTING: Final = 0.3
+"""log10 weight from which a family counts as support: odds of two to one."""
+
+
+class Finding(NamedTuple):
+    """One measurement that was made, its weight, and a sentence a person can check."""
+
+    measure: str
+    value: float
+    log10: float
+    sentence: str
+
+
+class Verdict(NamedTuple):
+    """All findings together."""
+
+    log10_odds: float
+    families: tuple[tuple[str, float], ...]
+    """Families that support, with their weights, strongest first."""
+    together: bool
+
+    @property
+    def score(self) -> float:
+        """Posterior probability."""
+        return 1.0 / (1.0 + math.pow(10.0, -self.log10_odds))
+
+
+def fuse(table: EvidenceTable, findings: Iterable[Finding], fade: float = 1.0) -> Verdict:
+    """Add up findings. Within a family the strongest support and the strongest doubt count; `fade` (0..1) decays all support."""
+    support: dict[str, float] = {}
+    doubt: dict[str, float] = {}
+    for finding in findings:
+        family = table.family_of(finding.measure)
+        if finding.log10 > 0.0:
+            support[family] = max(support.get(family, 0.0), finding.log10)
+        else:
+            doubt[family] = min(doubt.get(family, 0.0), finding.log10)
+    total = table.prior
+    supporting = []
+    together = False
+    for family in sorted(support.keys() | doubt.keys()):
+        told = table.families[family]
+        weight = min(told.cap, support.get(family, 0.0)) * fade + max(told.floor, doubt.get(family, 0.0))
+        total += weight
+        if weight >= SUPPORTING:
+            supporting.append((family, weight))
+            together = together or told.together
+    supporting.sort(key=lambda one: -one[1])
+    return Verdict(total, tuple(supporting), together)
+
+
+def level_of(table: EvidenceTable, verdict: Verdict, slack: float = 0.0) -> int:
+    """The highest level whose probability and number of families are reached; `slack` shifts the thresholds, in log10 odds.
+
+    Above level 1 accounts must be shown to act together: one customer alone, whatever it does, is a customer to talk to.
+    """
+    level = 0
+    for place in range(LEVELS):
+        enough = len(verdict.families) >= max(table.level_families[place], 2 if place else 1)
+        if verdict.log10_odds >= table.level_log_odds[place] + slack and enough and (place == 0 or verdict.together):
+            level = place + 1
+    return level
+
+
+def faded(table: EvidenceTable, idle_s: float) -> float:
+    """What is left of evidence after a time without any."""
+    return math.pow(0.5, max(0.0, idle_s) / table.half_life_s)

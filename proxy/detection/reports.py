@@ -1,0 +1,60 @@
+"""Reports made from state, for operators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from proxy.detection.accounts.account import Account
+from proxy.detection.campaigns.campaign import Campaign
+from proxy.detection.campaigns.review import Reviewer
+from proxy.detection.evidence.fusion import Finding
+from proxy.detection.evidence.table import EvidenceTable
+from proxy.detection.report import AccountReport, CampaignReport, Evidence
+
+
+def account_report(account: Account, reviewer: Reviewer, now: float) -> AccountReport:
+    """What is known of an account, reviewed now."""
+    verdict = reviewer.review(account, now)
+    campaign = reviewer.campaign_of(account)
+    moments = account.in_flight.moments(now)
+    return AccountReport(
+        account=account.name,
+        level=account.standing.level,
+        score=verdict.score,
+        families=tuple(family for family, _ in verdict.families),
+        campaign=campaign.id if campaign is not None else "",
+        evidence=_evidence(reviewer.table, reviewer.findings(account, campaign)),
+        requests=account.total,
+        first_seen=account.first_seen,
+        last_seen=account.last_seen,
+        exempt_until=account.standing.exempt_until,
+        note=account.standing.note,
+        hours=tuple(account.hours),
+        output_tokens=tuple(account.outputs),
+        distinct_prompts=account.prompts.count(),
+        in_flight_mean=moments.mean,
+        in_flight_variance=moments.variance,
+    )
+
+
+def campaign_report(campaign: Campaign, table: EvidenceTable) -> CampaignReport:
+    """What is known of a campaign."""
+    members = tuple(dict.fromkeys(name for candidate in campaign.candidates for name in candidate.sample))
+    return CampaignReport(
+        id=campaign.id,
+        level=campaign.level,
+        score=campaign.verdict.score,
+        size=campaign.size,
+        members=members[:32],
+        families=tuple(family for family, _ in campaign.verdict.families),
+        evidence=_evidence(table, campaign.findings),
+        first_seen=campaign.first_seen,
+        last_seen=campaign.last_seen,
+        sendings=sum(candidate.sendings for candidate in campaign.candidates),
+        level_at=tuple(sorted(campaign.level_at.items())),
+    )
+
+
+def _evidence(table: EvidenceTable, findings: Iterable[Finding]) -> tuple[Evidence, ...]:
+    told = (Evidence(table.family_of(finding.measure), finding.measure, finding.log10, finding.sentence) for finding in findings)
+    return tuple(sorted(told, key=lambda one: -abs(one.log10)))

@@ -1,0 +1,137 @@
+"""What one request's texts say: fingerprints, exact-prompt hash, intent, bank membership. Bounded, whatever the length.
+
+Only text that is new in the request is read, since agents and chats repeat their whole past: a request that continues a
+conversation seen before is read from where that one ended. System texts are read once and remembered by their hash.
+
+Cannot see: the middle of a long text, and texts beyond the first and last few new ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Final, NamedTuple
+
+from xxhash import xxh3_64_intdigest
+
+from proxy.detection.text.bank import QuestionBank
+from proxy.detection.text.intent import Intents
+from proxy.detection.text.shingles import CJK_RUN_WORDS, RUN_WORDS, fingerprints, runs
+from proxy.detection.text.words import folded, pieces, words
+from proxy.dialects.call import Text
+
+NEW_TEXTS: Final = 4
+"""New texts read at either end of a request; the rest only counts towards the conversation's hash."""
+REMEMBERED: Final = 4096
+"""System texts whose reading is remembered."""
+MAX_FINGERPRINTS: Final = 256
+MIN_EXACT_WORDS: Final = 8
+"""Shorter prompts are everyday phrases that unrelated people send too."""
+
+_MASK: Final = (1 << 64) - 1
+_CHAIN: Final = 0x9E3779B97F4A7C15
+_EXACT: Final = 0x5851F42D4C957F2D
+
+
+class Reading(NamedTuple):
+    """What a piece of text says."""
+
+    fingerprints: tuple[int, ...]
+    intents: int
+    """Bits, see `Intents.of`."""
+    in_bank: bool
+    words: int
+
+
+class Extraction(NamedTuple):
+    """What the new text of a request says."""
+
+    fingerprints: tuple[int, ...]
+    exact: int
+    """Hash of the whole new prompt; 0 when it is too short to tell accounts apart."""
+    intents: int
+    in_bank: bool
+    words: int
+    continues: bool
+    """The request continues a conversation that this account had before."""
+    chain: int
+    """Hash of the conversation so far, for the next request to continue."""
+
+
+_NOTHING: Final = Reading((), 0, False, 0)
+
+
+class Extractor:
+    """Reads requests; remembers the readings of system texts, which thousands of requests share."""
+
+    def __init__(self, intents: Intents, bank: QuestionBank | None) -> None:
+        """Without a bank no text is a member."""
+        self._intents = intents
+        self._bank = bank
+        self._known: dict[int, Reading] = {}
+
+    def extract(self, texts: Sequence[Text], conversations: Collection[int]) -> Extraction:
+        """Read what is new in `texts`, given the chain hashes of the account's recent conversations."""
+        digests = [xxh3_64_intdigest(text.text.encode("utf-8", "replace")) for text in texts]
+        new_from, chain = _continued(digests, conversations)
+        readings = [self._remembered(digest, text.text) for digest, text in zip(digests, texts, strict=True) if text.role == "system"][
+            :NEW_TEXTS
+        ]
+        exact = 0
+        new = [place for place in range(new_from, len(texts)) if texts[place].role not in {"system", "assistant"}]
+        if len(new) > 2 * NEW_TEXTS:
+            new = new[:NEW_TEXTS] + new[-NEW_TEXTS:]
+        for place in new:
+            exact = (exact * _EXACT + digests[place]) & _MASK
+            readings.append(self.read(texts[place].text))
+        return _joined(readings, exact, continues=new_from > 0, chain=chain)
+
+    def _remembered(self, digest: int, text: str) -> Reading:
+        reading = self._known.pop(digest, None)
+        if reading is None:
+            reading = self.read(text)
+            if len(self._known) >= REMEMBERED:
+                del self._known[next(iter(self._known))]
+        self._known[digest] = reading
+        return reading
+
+    def read(self, text: str) -> Reading:
+        """Fingerprints, intents and bank membership of one text."""
+        if not text:
+            return _NOTHING
+        found: list[int] = []
+        intents = count = 0
+        in_bank = False
+        parts = pieces(text)
+        for place, part in enumerate(parts):
+            piece = folded(part)
+            hashes = words(piece)
+            count += hashes.size
+            intents |= self._intents.bits(piece)
+            dense = hashes.size * 3 > len(piece)
+            found += fingerprints(
+                runs(hashes, CJK_RUN_WORDS if dense else RUN_WORDS), head=place == 0, tail=place == len(parts) - 1
+            ).tolist()
+            in_bank = in_bank or (self._bank is not None and self._bank.holds(hashes))
+        return Reading(tuple(found), intents, in_bank, count)
+
+
+def _continued(digests: list[int], conversations: Collection[int]) -> tuple[int, int]:
+    chain, new_from = 0, 0
+    for place, digest in enumerate(digests):
+        chain = ((chain ^ digest) * _CHAIN + 1) & _MASK
+        if chain in conversations and place + 1 < len(digests):
+            new_from = place + 1
+    return new_from, chain
+
+
+def _joined(readings: list[Reading], exact: int, *, continues: bool, chain: int) -> Extraction:
+    count = sum(reading.words for reading in readings)
+    intents = 0
+    for reading in readings:
+        intents |= reading.intents
+    in_bank = any(reading.in_bank for reading in readings)
+    if len(readings) == 1:
+        together = tuple(dict.fromkeys(readings[0].fingerprints))
+    else:
+        together = tuple(dict.fromkeys(found for reading in readings for found in reading.fingerprints))
+    return Extraction(together[:MAX_FINGERPRINTS], exact if count >= MIN_EXACT_WORDS else 0, intents, in_bank, count, continues, chain)

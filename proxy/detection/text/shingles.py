@@ -1,0 +1,54 @@
+"""Fingerprints: a content-defined sample of the hashes of word runs.
+
+Two prompts that share a stretch of text share its sampled fingerprints wherever the stretch stands. The first and the last
+runs of a text are always kept, because a short template stands there.
+
+Cannot see: text reworded in every run of five words.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from proxy.detection.text.words import Words, powers
+
+RUN_WORDS: Final = 5
+CJK_RUN_WORDS: Final = 10
+"""Single ideographs carry about half a word each."""
+ENDS: Final = 8
+"""Runs always kept at either end of a text."""
+ONE_IN: Final = 8
+
+_BASE: Final = 0xD6E8FEB86659FD93
+_SPAN: Final = 10_000  # more words than any piece can hold
+_POWERS: Final = powers(_BASE, _SPAN)
+_INVERSES: Final = powers(pow(_BASE, -1, 1 << 64), _SPAN)
+_MIX: Final = np.uint64(0xFF51AFD7ED558CCD)  # the finaliser of MurmurHash3 (public domain)
+_LOW: Final = np.uint64(ONE_IN - 1)
+
+
+def runs(words: Words, length: int) -> Words:
+    """One hash for every run of `length` words; none when there are fewer words."""
+    count = words.size - length + 1
+    if count <= 0 or words.size >= _SPAN:
+        return np.zeros(0, np.uint64)
+    sums = np.zeros(words.size + 1, np.uint64)
+    np.cumsum(words * _POWERS[: words.size], out=sums[1:])
+    hashes: Words = (sums[length:] - sums[:count]) * _INVERSES[:count]
+    hashes ^= hashes >> np.uint64(33)
+    hashes *= _MIX
+    hashes ^= hashes >> np.uint64(29)
+    return hashes
+
+
+def fingerprints(hashes: Words, *, head: bool = True, tail: bool = True) -> Words:
+    """The sample of a piece's run hashes; `head` and `tail` say which of its ends are ends of the text."""
+    keep = (hashes & _LOW) == 0
+    if head:
+        keep[:ENDS] = True
+    if tail:
+        keep[-ENDS:] = True
+    kept: Words = hashes[keep]
+    return kept

@@ -1,0 +1,114 @@
+"""Normalised words of a text as 64-bit hashes, in one vectorised pass.
+
+Case, digits, punctuation, compatibility forms and zero-width characters don't distinguish words: `Task 12:` and
+`task 98` hash alike. A CJK, Thai or kana character is a word of its own, since those scripts write no spaces.
+
+Cannot see: letters swapped for look-alikes of another script, and words spelt with inserted spaces.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Words = NDArray[np.uint64]
+
+HEAD_CHARS: Final = 1536
+TAIL_CHARS: Final = 768
+"""A longer text is read at its two ends only: templates put instructions before or after the payload."""
+
+_LIMIT: Final = 4 * (HEAD_CHARS + TAIL_CHARS)  # compatibility forms expand: one character can become eighteen
+_INVISIBLE: Final = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
+)
+_BASE: Final = 0x9E3779B97F4A7C15  # odd, so that its powers have inverses modulo 2**64
+_SEPARATOR: Final = 0
+
+
+def powers(base: int, count: int) -> NDArray[np.uint64]:
+    """1, base, base**2, ... modulo 2**64."""
+    values = np.full(count, base, np.uint64)
+    values[0] = 1
+    return np.multiply.accumulate(values, dtype=np.uint64)
+
+
+_POWERS: Final = powers(_BASE, _LIMIT + 1)
+_INVERSES: Final = powers(pow(_BASE, -1, 1 << 64), _LIMIT + 1)
+
+
+def _alone(code: int) -> bool:
+    return (
+        0x0E00 <= code < 0x1000 or 0x1780 <= code < 0x1800 or 0x3040 <= code < 0x3100 or 0x3400 <= code < 0xA000 or 0xF900 <= code < 0xFB00
+    )
+
+
+def _tables() -> tuple[NDArray[np.uint16], NDArray[np.bool_]]:
+    fold = np.zeros(0x10000, np.uint16)
+    alone = np.zeros(0x10000, np.bool_)
+    for code in range(0x10000):
+        kind = unicodedata.category(chr(code))
+        if kind == "Nd":
+            fold[code] = ord("0")
+        elif kind[0] in "LMN":
+            fold[code] = code
+        alone[code] = kind[0] in "LMN" and _alone(code)
+    return fold, alone
+
+
+_FOLD, _ALONE = _tables()
+_FOLD_ASCII: Final = bytes(int(_FOLD[ord(chr(code).lower())]) if code < 128 else 0 for code in range(256))
+
+
+def pieces(text: str) -> tuple[str, ...]:
+    """The parts of a text that are read: all of it, or its head and tail."""
+    if len(text) <= HEAD_CHARS + TAIL_CHARS:
+        return (text,)
+    return text[:HEAD_CHARS], text[-TAIL_CHARS:]
+
+
+def folded(piece: str) -> str:
+    """The piece as patterns see it: NFKC, caseless, without invisible characters. Bounded even where NFKC expands."""
+    if piece.isascii():
+        return piece.lower()
+    return unicodedata.normalize("NFKC", _INVISIBLE.sub("", piece)).casefold()[:_LIMIT]
+
+
+def words(piece: str) -> Words:
+    """One hash per word of a folded piece, in order."""
+    if piece.isascii():
+        codes = np.frombuffer(piece.encode("ascii").translate(_FOLD_ASCII), np.uint8)
+        return _hashes(codes, *_edges(codes != _SEPARATOR))
+    wide = np.frombuffer(piece.encode("utf-32-le", "replace"), np.uint32)
+    wide = np.where(wide < 0x10000, wide, 0x4E00 + (wide & 0xFFF))  # beyond the basic plane: rare ideographs and emoji, one word each
+    folded_codes = _FOLD[wide]
+    return _hashes(folded_codes, *_edges_alone(folded_codes != _SEPARATOR, _ALONE[wide]))
+
+
+def _edges(inside: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    flat = np.zeros(inside.size + 2, np.int8)
+    flat[1:-1] = inside
+    turns = np.flatnonzero(flat[1:] != flat[:-1])
+    return turns[::2], turns[1::2]
+
+
+def _edges_alone(inside: NDArray[np.bool_], alone: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    before = np.zeros(inside.size + 1, np.bool_)
+    before[1:] = inside & ~alone
+    starts = np.flatnonzero(inside & (alone | ~before[:-1]))
+    runs_on = before[1:].copy()
+    runs_on[:-1] &= inside[1:] & ~alone[1:]
+    if runs_on.size:
+        runs_on[-1] = False
+    return starts, np.flatnonzero(inside & ~runs_on) + 1
+
+
+def _hashes(codes: NDArray[np.uint8] | NDArray[np.uint16], starts: NDArray[np.int64], ends: NDArray[np.int64]) -> Words:
+    sums = np.zeros(codes.size + 1, np.uint64)
+    np.cumsum(codes * _POWERS[: codes.size], out=sums[1:])
+    hashes: Words = (sums[ends] - sums[starts]) * _INVERSES[starts]
+    hashes ^= hashes >> np.uint64(31)
+    return hashes
