@@ -13,9 +13,9 @@ from proxy.errors import ConfigError, Problem
 from proxy.policy.assembly.reading import PRESETS, Files
 from proxy.policy.facts import BY_NAME, Facts, FactValue, Kind
 from proxy.policy.language.amounts import DAY_S, day_start
-from proxy.policy.language.case_document import ORDINARY, CaseDoc, CasesDoc
 from proxy.policy.language.complaints import shape_problems, suggest
 from proxy.policy.language.reading import Document, read_yaml
+from proxy.policy.language.shapes.case_file import ORDINARY, CaseDoc, CasesDoc
 from proxy.policy.rules import Limit, Rule
 from proxy.policy.ruleset import Ruleset
 from proxy.policy.verdict import Mode, Verdict

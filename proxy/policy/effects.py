@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from proxy.policy.language.document import EFFORTS
+from proxy.policy.language.shapes.fields import EFFORTS
 from proxy.policy.verdict import ClampValue
 
 NO_CLAMPS: Final[Mapping[str, ClampValue]] = MappingProxyType({})

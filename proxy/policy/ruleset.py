@@ -111,6 +111,15 @@ class Ruleset:
         rules = [rule.id for rule in self.rules if rule.mode is not Mode.OFF and rule.ends_at <= now]
         return tuple(sorted(rules + [waiver.id for waiver in self.waivers if waiver.ends_at <= now]))
 
+    def waives(self, prefix: str, facts: Facts, now: float) -> bool:
+        """A waiver in force covers this subject for some rule or limit whose id begins with `prefix`."""
+        return any(
+            waiver.covers(facts)
+            for target, waivers in self._epoch_at(now).waivers.items()
+            if target.startswith(prefix)
+            for waiver in waivers
+        )
+
     def waivers_at(self, now: float) -> Mapping[str, tuple[Waiver, ...]]:
         """Waivers in force, by the rule or limit they may set aside."""
         return self._epoch_at(now).waivers

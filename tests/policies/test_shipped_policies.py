@@ -6,7 +6,7 @@ import pytest
 
 from proxy.adapters.policy_folder import read_folder
 from proxy.policy.cases import run_cases
-from proxy.policy.language.case_document import ORDINARY
+from proxy.policy.language.shapes.case_file import ORDINARY
 from proxy.policy.load import load
 from proxy.policy.names.vocabulary import NamedList
 

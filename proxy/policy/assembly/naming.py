@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 from proxy.errors import ConfigError, Problem
 from proxy.policy.assembly.reading import Files, Parts
 from proxy.policy.language.complaints import Part, suggest
-from proxy.policy.language.document import ListDoc, PatternDoc, PriceDoc
 from proxy.policy.language.reading import Path, decode_text
+from proxy.policy.language.shapes.policy_file import ListDoc, PatternDoc, PriceDoc
 from proxy.policy.names.models import ModelNames
 from proxy.policy.names.passes import Passes
 from proxy.policy.names.patterns import BadPattern, PatternSets, check_pattern
@@ -19,7 +19,7 @@ from proxy.policy.names.vocabulary import NamedList, Vocabulary
 from proxy.policy.rules import Origin
 
 MAX_LIST_BYTES: Final = 4 << 20
-_HEADER: Final = re.compile(r"#\s*(source|date):\s*(.+?)\s*$", re.IGNORECASE)
+_HEADER: Final = re.compile(r"#\s*(source|date|entries):\s*(.+?)\s*$", re.IGNORECASE)
 _DATE_INSIDE: Final = re.compile(r"\b(20[0-9]{2}(?:-[0-9]{2}){0,2})\b")
 
 
@@ -27,6 +27,28 @@ class _Line(NamedTuple):
     text: str
     number: int
     column: int
+
+
+class _TextFile(NamedTuple):
+    """A list file: its lines without comments, and what its header says of itself."""
+
+    lines: tuple[_Line, ...]
+    header: Mapping[str, str]
+
+    def check_length(self, file: str, entries: int, problems: list[Problem]) -> None:
+        """A header that says how many entries there are makes a file cut short an error instead of a shorter list."""
+        said = self.header.get("entries")
+        if said is not None and said != str(entries):
+            what = f"the header says {said} entries, the file holds {entries}"
+            problems.append(Problem(file, 1, 1, "", what, "restore the file, or correct the header"))
+
+    @property
+    def date(self) -> str:
+        """When its source was read, as precisely as the header says."""
+        return self.header.get("date") or next(iter(_DATE_INSIDE.findall(self.header.get("source", ""))), "")
+
+
+_NO_FILE: Final = _TextFile((), {})
 
 
 def name_everything(parts: Parts, files: Files, problems: list[Problem]) -> Vocabulary:
@@ -52,15 +74,18 @@ def _lists(parts: Parts, files: Files, problems: list[Problem]) -> dict[str, Nam
                     Problem(*where, f"lists.{name}", f"the list is declared twice (first at {lists[name].origin})", "rename one of them")
                 )
                 continue
-            source, date = "", ""
+            text = _NO_FILE
             if doc.file is not None:
-                lines, source, date = _lines(part, ("lists", name, "file"), doc.file, files, problems)
-                values: Sequence[str | int] = [word for line in lines for word in line.text.split()]
+                text = _text_file(part, ("lists", name, "file"), doc.file, files, problems)
+                values: Sequence[str | int] = [word for line in text.lines for word in line.text.split()]
+                text.check_length(doc.file, len(values), problems)
                 if not values and doc.file in files:
                     problems.append(Problem(doc.file, 0, 0, "", "the list is empty", "add a value, or delete list and file"))
             else:
                 values = doc.values or []
-            lists[name] = NamedList(name, _typed(part, name, doc, values, problems), where, doc.file or "", source, date)
+            lists[name] = NamedList(
+                name, _typed(part, name, doc, values, problems), where, doc.file or "", text.header.get("source", ""), text.date
+            )
     return lists
 
 
@@ -103,10 +128,11 @@ def _patterns(parts: Parts, files: Files, problems: list[Problem]) -> tuple[Patt
 def _expressions(part: Part, name: str, doc: PatternDoc, files: Files, problems: list[Problem]) -> Iterator[str]:
     """The usable expressions of one set."""
     if doc.file is not None:
-        lines, _, _ = _lines(part, ("patterns", name, "file"), doc.file, files, problems)
-        if not lines and doc.file in files:
+        file = _text_file(part, ("patterns", name, "file"), doc.file, files, problems)
+        file.check_length(doc.file, len(file.lines), problems)
+        if not file.lines and doc.file in files:
             problems.append(Problem(doc.file, 0, 0, "", "the pattern set is empty", "add an expression, or delete set and file"))
-        written = [(line.text, Problem(doc.file, line.number, line.column, "", "")) for line in lines]
+        written = [(line.text, Problem(doc.file, line.number, line.column, "", "")) for line in file.lines]
     else:
         values = doc.values or []
         written = [(text, part.document.problem(("patterns", name, "values", index), "")) for index, text in enumerate(values)]
@@ -126,17 +152,16 @@ def _expressions(part: Part, name: str, doc: PatternDoc, files: Files, problems:
             yield text
 
 
-def _lines(part: Part, path: Path, file: str, files: Files, problems: list[Problem]) -> tuple[list[_Line], str, str]:
-    """Lines of a list file without comments, and what its header says of source and date."""
+def _text_file(part: Part, path: Path, file: str, files: Files, problems: list[Problem]) -> _TextFile:
     if file not in files:
         candidates = [name for name in files if name.endswith(".txt")]
         problems.append(part.document.problem(path, f"there is no file {file!r} in the policy folder", suggest(file, candidates)))
-        return [], "", ""
+        return _NO_FILE
     try:
         text = decode_text(file, files[file], MAX_LIST_BYTES)
     except ConfigError as error:
         problems.extend(error.problems)
-        return [], "", ""
+        return _NO_FILE
     header: dict[str, str] = {}
     lines: list[_Line] = []
     for number, line in enumerate(text.splitlines(), 1):
@@ -146,8 +171,7 @@ def _lines(part: Part, path: Path, file: str, files: Files, problems: list[Probl
         content = "" if line.lstrip().startswith("#") else line.split(" #", 1)[0].strip()
         if content:
             lines.append(_Line(content, number, line.find(content) + 1))
-    dated = header.get("date") or next(iter(_DATE_INSIDE.findall(header.get("source", ""))), "")
-    return lines, header.get("source", ""), dated
+    return _TextFile(tuple(lines), header)
 
 
 def _models(parts: Parts, problems: list[Problem]) -> ModelNames:

@@ -13,9 +13,9 @@ from proxy.policy.facts import Phase
 from proxy.policy.language.amounts import day_end, day_start, parse_rate
 from proxy.policy.language.checked import walk
 from proxy.policy.language.complaints import Part, suggest
-from proxy.policy.language.document import EffectsDoc, LimitDoc, PolicyDoc, RuleDoc, WaiverDoc
 from proxy.policy.language.expression import Condition, Expressions, FaultyExpression
 from proxy.policy.language.reading import Path
+from proxy.policy.language.shapes.policy_file import EffectsDoc, LimitDoc, PolicyDoc, RuleDoc, WaiverDoc
 from proxy.policy.names.vocabulary import Vocabulary
 from proxy.policy.rules import ALWAYS, Described, Effects, Limit, Origin, Rule, Waiver, matches_glob
 from proxy.policy.verdict import Mode, Refusal

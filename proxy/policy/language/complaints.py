@@ -10,8 +10,9 @@ from typing import Any, NamedTuple, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from proxy.errors import Problem
-from proxy.policy.language.document import PolicyDoc
 from proxy.policy.language.reading import Document, Path
+from proxy.policy.language.shapes.fields import FORMS
+from proxy.policy.language.shapes.policy_file import PolicyDoc
 
 _EXPECTED: Mapping[str, str] = {
     "string_type": "a text",
@@ -22,6 +23,17 @@ _EXPECTED: Mapping[str, str] = {
     "list_type": "a list",
     "dict_type": "a mapping",
     "model_type": "a mapping",
+}
+
+
+_BOUNDS: Mapping[str, str] = {
+    "string_too_short": "the text is empty",
+    "string_too_long": "the text is longer than {max_length} characters",
+    "too_short": "the list is empty",
+    "too_long": "the list has more than {max_length} items",
+    "less_than_equal": "{given} is above {le}",
+    "greater_than": "{given} isn't above {gt}",
+    "greater_than_equal": "{given} is below {ge}",
 }
 
 
@@ -105,18 +117,24 @@ def _complain(model: type[BaseModel], document: Document, detail: Any) -> Proble
         return document.problem(path[:-1], f"key {path[-1]!r} is missing", "add it")
     real = path if path in document.places else path[:-1]
     if kind in _EXPECTED:
-        return document.problem(real, f"expected {_EXPECTED[kind]}, got {_name(given)}", _cure(kind, given))
+        fix = "write an amount and a time, such as 600/1m" if path[-1] == "rate" else _cure(kind, given)
+        return document.problem(real, f"expected {_EXPECTED[kind]}, got {_name(given)}", fix)
     if kind == "literal_error":
         return _choice(document, real, context.get("expected", ""), given)
     if kind == "value_error":
         what, _, fix = str(context.get("error", detail["msg"])).partition("; ")
         return document.problem(real, what, fix or _fact_hint(given))
     if kind == "string_pattern_mismatch":
-        return document.problem(real, f"{given!r} has the wrong form", f"it must match {context['pattern']}")
+        pattern = context["pattern"]
+        return document.problem(real, f"{given!r} has the wrong form", FORMS.get(pattern, f"it must match {pattern}"))
+    if kind in _BOUNDS:
+        return document.problem(real, _BOUNDS[kind].format(given=given, **context))
     return document.problem(real, _plain(detail["msg"]))
 
 
 def _choice(document: Document, path: Path, expected: str, given: Any) -> Problem:
+    if expected == "False":
+        return document.problem(path, f"expected false, got {_name(given)}", "a clamp can only switch it off")
     words = [word.strip("'") for word in expected.replace(" or ", ", ").split(", ")]
     hint = f"did you mean {nearest(str(given), words)!r}?" if nearest(str(given), words) else ""
     return document.problem(path, f"expected {expected}, got {given!r}", hint)

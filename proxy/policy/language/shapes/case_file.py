@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from proxy.policy.facts import FACTS, Facts, FactValue, Kind
-from proxy.policy.language.document import Day, Words
+from proxy.policy.language.shapes.fields import Day, Strict, Words
 
 _NOTHING: Final[dict[Kind, FactValue]] = {Kind.STRING: "", Kind.INT: 0, Kind.DOUBLE: 0.0, Kind.BOOL: False, Kind.STRINGS: ()}
 
@@ -47,11 +47,7 @@ ORDINARY: Final[Facts] = {
 """An ordinary request of an ordinary customer: what a case doesn't state."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class ExpectDoc(_Strict):
+class ExpectDoc(Strict):
     """What must become of the request."""
 
     outcome: Literal["allow", "refuse"] = Field(description="refuse when a rule in enforce mode refuses, else allow.")
@@ -68,7 +64,7 @@ class ExpectDoc(_Strict):
     waived_by: str | None = Field(None, description="Waiver that must set aside the rule or limit.")
 
 
-class CaseDoc(_Strict):
+class CaseDoc(Strict):
     """One case."""
 
     name: Words = Field(description="What it shows, as a sentence.", examples=["an address of unknown region is refused"])
@@ -80,7 +76,7 @@ class CaseDoc(_Strict):
     expect: ExpectDoc = Field(description="What must become of it.")
 
 
-class CasesDoc(_Strict):
+class CasesDoc(Strict):
     """A file of cases."""
 
     cases: Annotated[list[CaseDoc], Field(min_length=1)] = Field(description="The cases of this file.")

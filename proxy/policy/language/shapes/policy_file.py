@@ -1,58 +1,31 @@
-"""The shape of a policy file. The JSON Schema for editors and the key tables of the reference are made from these classes."""
+"""The shape of a policy file."""
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from proxy.policy.facts import BY_NAME
-from proxy.policy.language.amounts import parse_rate
-
-EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-"""Reasoning efforts from the lowest to the highest; a clamp lowers to at most the one it names."""
-
-ID_PATTERN: Final = r"^[a-z][a-z0-9_]*(\.[a-z0-9][a-z0-9_]*)+$"
-NAME_PATTERN: Final = r"^[a-z][a-z0-9_]{0,63}$"
-CODE_PATTERN: Final = r"^[a-z][a-z0-9_]{0,63}$"
-TAG_PATTERN: Final = r"^[a-z][a-z0-9_.:-]{0,63}$"
-GLOB_PATTERN: Final = r"^[a-z*][a-z0-9_.*]*$"
-
-
-def _is_date(text: str) -> str:
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"{text!r} isn't a date; write a day as 2027-03-31") from None
-    return text
+from proxy.policy.language.shapes.fields import (
+    GLOB_PATTERN,
+    NAME_PATTERN,
+    PATH_PATTERN,
+    PRESET_PATTERN,
+    TAG_PATTERN,
+    URL_PATTERN,
+    Condition,
+    Day,
+    Dollars,
+    FactName,
+    Id,
+    Name,
+    Rate,
+    Strict,
+    Words,
+)
 
 
-def _is_fact(text: str) -> str:
-    if text not in BY_NAME:
-        raise ValueError(f"unknown fact {text!r}")
-    return text
-
-
-def _is_rate(text: str) -> str:
-    parse_rate(text)
-    return text
-
-
-Day = Annotated[str, AfterValidator(_is_date), Field(json_schema_extra={"format": "date"})]
-Id = Annotated[str, Field(pattern=ID_PATTERN, max_length=100)]
-Name = Annotated[str, Field(pattern=NAME_PATTERN)]
-FactName = Annotated[str, AfterValidator(_is_fact), Field(json_schema_extra={"enum": sorted(BY_NAME)})]
-Condition = Annotated[str, Field(min_length=1, max_length=4000)]
-Words = Annotated[str, Field(min_length=1, max_length=1000)]
-Dollars = Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class ListDoc(_Strict):
+class ListDoc(Strict):
     """A named list of values; a condition asks `client.country in lists.NAME`."""
 
     file: str | None = Field(
@@ -70,7 +43,7 @@ class ListDoc(_Strict):
         return self
 
 
-class PatternDoc(_Strict):
+class PatternDoc(Strict):
     """A named set of regular expressions (RE2 syntax, case ignored); a condition asks `'NAME' in request.patterns`."""
 
     file: str | None = Field(
@@ -85,21 +58,21 @@ class PatternDoc(_Strict):
         return self
 
 
-class RefuseDoc(_Strict):
+class RefuseDoc(Strict):
     """Refuse the request."""
 
     code: str = Field(
-        pattern=CODE_PATTERN, description="Stable, machine-readable reason told to the caller.", examples=["unsupported_region"]
+        pattern=NAME_PATTERN, description="Stable, machine-readable reason told to the caller.", examples=["unsupported_region"]
     )
     message: Words = Field(
         description="What the caller is told. It must not quote the request.", examples=["The service isn't offered in your region."]
     )
     step_up_url: str | None = Field(
-        None, pattern=r"^https://[^\s]+$", description="Where the caller can verify itself.", examples=["https://example.com/verify"]
+        None, pattern=URL_PATTERN, description="Where the caller can verify itself.", examples=["https://example.com/verify"]
     )
 
 
-class ClampDoc(_Strict):
+class ClampDoc(Strict):
     """Lower parameters of the request to at most these values."""
 
     max_tokens: int | None = Field(None, ge=1, description="Upper bound of output tokens; set where the caller left it out.")
@@ -119,7 +92,7 @@ class ClampDoc(_Strict):
         return self
 
 
-class EffectsDoc(_Strict):
+class EffectsDoc(Strict):
     """What happens when a rule's condition holds. Several effects may stand together."""
 
     refuse: RefuseDoc | None = Field(None, description="Refuse the request.")
@@ -136,7 +109,7 @@ class EffectsDoc(_Strict):
         return self
 
 
-class _Described(_Strict):
+class _Described(Strict):
     id: Id = Field(description="Unique name: area and purpose joined by a dot.", examples=["regions.unsupported"])
     source: str = Field("", description="The clause of the terms that it enforces.", examples=["Supported Regions Policy, copy of 2025-09"])
     owner: str = Field("", description="Who answers for it.", examples=["trust-and-safety"])
@@ -182,9 +155,7 @@ class LimitDoc(_Described):
         min_length=1, max_length=8, description="Facts whose values share a budget.", examples=[["account.id", "request.model"]]
     )
     count: Literal["requests", "input_tokens", "output_tokens", "total_tokens", "concurrent", "usd"] = Field(description="What is counted.")
-    rate: Annotated[str, AfterValidator(_is_rate)] | None = Field(
-        None, description="Amount per time: 600/1m, 2.5/1h, 10000/1d.", examples=["200000/1m"]
-    )
+    rate: Rate | None = Field(None, description="Amount per time: 600/1m, 2.5/1h, 10000/1d.", examples=["200000/1m"])
     burst: float | None = Field(
         None, gt=0, description="Amount that may be spent at once; the rate's amount when left out.", examples=[400000]
     )
@@ -202,7 +173,7 @@ class LimitDoc(_Described):
         return self
 
 
-class WaiverDoc(_Strict):
+class WaiverDoc(Strict):
     """Sets rules or limits aside for a while. The only thing that loosens anything."""
 
     id: Id = Field(description="Unique name.", examples=["waivers.eval_team"])
@@ -215,7 +186,7 @@ class WaiverDoc(_Strict):
     approver: Words = Field(description="Who granted it.", examples=["jane.doe"])
 
 
-class ModelsDoc(_Strict):
+class ModelsDoc(Strict):
     """Which models exist and by which names."""
 
     aliases: dict[str, str] = Field(default_factory=dict, description="Other name: canonical name.", examples=[{"gpt-4o-latest": "gpt-4o"}])
@@ -224,14 +195,14 @@ class ModelsDoc(_Strict):
     )
 
 
-class PriceDoc(_Strict):
+class PriceDoc(Strict):
     """US dollars for a million tokens."""
 
     input: Dollars = Field(description="Price of a million input tokens.", examples=[3])
     output: Dollars = Field(description="Price of a million output tokens.", examples=[15])
 
 
-class PricesDoc(_Strict):
+class PricesDoc(Strict):
     """What models cost, for limits that count usd."""
 
     source: str = Field("", description="Where the prices were read.")
@@ -240,12 +211,12 @@ class PricesDoc(_Strict):
     models: dict[str, PriceDoc] = Field(default_factory=dict, description="Exact name, or a beginning with * at the end: the longest wins.")
 
 
-class UninspectedDoc(_Strict):
+class UninspectedDoc(Strict):
     """An endpoint that no reader understands and that is passed all the same. Counted."""
 
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = Field(description="HTTP method.")
     path: str = Field(
-        pattern=r"^/[A-Za-z0-9._~/*:-]*$",
+        pattern=PATH_PATTERN,
         max_length=300,
         description="Path; * stands for one segment, ** at the end for any rest.",
         examples=["/v1/files/*"],
@@ -253,7 +224,7 @@ class UninspectedDoc(_Strict):
     reason: Words = Field(description="Why its content needn't be read.")
 
 
-class PresetDoc(_Strict):
+class PresetDoc(Strict):
     """Where a preset comes from. A preset is a copy of a date, never the current state."""
 
     provider: str = Field(description="Whose terms.", examples=["Anthropic"])
@@ -262,10 +233,10 @@ class PresetDoc(_Strict):
     note: str = Field("", description="What to know before relying on it.")
 
 
-class PolicyDoc(_Strict):
+class PolicyDoc(Strict):
     """A policy file. All files of the folder are one set of rules; the order of files and rules never matters."""
 
-    use: list[Annotated[str, Field(pattern=r"^presets/[a-z0-9_.-]+$")]] = Field(
+    use: list[Annotated[str, Field(pattern=PRESET_PATTERN)]] = Field(
         default_factory=list, description="Presets to include.", examples=[["presets/anthropic-2025-09"]]
     )
     preset: PresetDoc | None = Field(None, description="Only in files under presets/: where the pack comes from.")
