@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from proxy.detection.detector import Detector, Ticket
+from proxy.detection.campaigns.ticket import Ticket
+from proxy.detection.detector import Detector
 from proxy.detection.observation import NO_SIGNALS, Observation, Signals
 from proxy.dialects.call import ModelCall, Usage
 from proxy.identity.caller import Caller
@@ -22,6 +23,8 @@ from proxy.policy.verdict import ClampValue, Hit, Refusal
 
 DAY_S: Final = 86_400.0
 HOUR_S: Final = 3_600.0
+DETECTION_RULES: Final = "distillation."
+"""A waiver of any rule with such an id also keeps the account from founding or joining a campaign."""
 NOTHING_HELD: Final = Reservation((), (), None, 0.0)
 
 
@@ -65,10 +68,10 @@ class Decider:
         self.detector = detector
         self.movements = movements
 
-    async def decide(self, rules: Ruleset, caller: Caller, call: ModelCall, now: float) -> Decision:
+    async def decide(self, rules: Ruleset, caller: Caller, call: ModelCall, observation: Observation, now: float) -> Decision:
         """Judge one call. A refusal by a rule reserves nothing; a denial by a limit leaves every limit untouched."""
         account = caller.account.id
-        signals = self.detector.assess(account, now) if self.detector else NO_SIGNALS
+        signals = self.detector.assess(account, now, observation) if self.detector and account else NO_SIGNALS
         movement = self.movements.observe(account, caller.region, now) if rules.reads_movement else STILL
         patterns = tuple(rules.patterns_in([text.text for text in call.texts])) if rules.reads_patterns else ()
         facts = facts_of(rules, caller, call, patterns, signals, movement, now)
@@ -94,9 +97,17 @@ class Decider:
         spent = [costs.actual(ask.unit, ask.cost, usage, price) for ask in held.asks]
         await self.store.settle(held, spent, now)
 
-    def watch(self, observation: Observation, now: float) -> Ticket | None:
-        """Tell the detector that a served exchange begins."""
-        return self.detector.started(observation, now) if self.detector else None
+    def watch(self, decision: Decision, observation: Observation, now: float) -> Ticket | None:
+        """Tell the detector that a served exchange begins. Exchanges that nobody's account stands for tell it nothing."""
+        if self.detector is None or not observation.account or not observation.call.texts:
+            return None
+        waived = bool(decision.rules.waivers) and decision.rules.waives(DETECTION_RULES, decision.facts, now)
+        return self.detector.started(observation._replace(waived=True) if waived else observation, now)
+
+    def turned_away(self, observation: Observation, status: int, now: float) -> None:
+        """Tell the detector that an exchange was refused: how an account takes a 429 is evidence too."""
+        if self.detector is not None and observation.account:
+            self.detector.refused(observation, now, status)
 
     def watched(self, ticket: Ticket | None, usage: Usage, status: int, now: float) -> None:
         """Tell the detector that it ended."""

@@ -123,16 +123,18 @@ class Handler:
         call = route.read(document, rules.vocabulary.models.aliases) if document else route.bare_call()  # 2 what is being asked?
         _note_call(record, call)
 
-        decision = await world.decider.decide(rules, caller, call, record.at)  # 3 the terms, 4 the budget, 5 the signals
+        observation = _observation(caller, call, head)
+        decision = await world.decider.decide(rules, caller, call, observation, record.at)  # 3 the terms, 4 the budget, 5 the signals
         _note_decision(record, decision)
         if not decision.allowed:
-            return await _answer(down, record, *_no(route, decision, record))
+            await _answer(down, record, *_no(route, decision, record))
+            return world.decider.turned_away(observation, record.status, record.at)
         try:
             outgoing = self._outgoing(head, route, document, raw, caller, decision, record)
             if outgoing is None:
                 return await _answer(down, record, replies.no_upstream(route.dialect, record.id), "rejected")
             record.decide_s = perf_counter() - began - waited
-            ticket = world.decider.watch(_observation(caller, call, head), record.at)
+            ticket = world.decider.watch(decision, observation, record.at)
             try:
                 await relay(outgoing, down, record)  # 6 forward, 7 what comes back?
             finally:

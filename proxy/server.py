@@ -22,6 +22,7 @@ from proxy.adapters.traffic.listener import Listener
 from proxy.adapters.traffic.upstream import Upstream
 from proxy.audit.record import Record
 from proxy.decide import Decider
+from proxy.detection.detector import Detector
 from proxy.dialects.routes import dialect_for_errors
 from proxy.errors import CallerError, Fault
 from proxy.handler import Handler, World
@@ -69,7 +70,7 @@ class Server:
         return World(
             rules=lambda: parts.policies.current,
             sources=parts.sources,
-            decider=Decider(self.store, None, Movements()),
+            decider=Decider(self.store, parts.detector, Movements()),
             upstreams=self.upstreams,
             caps=self.settings.caps,
             clock=time.time,
@@ -121,6 +122,8 @@ class Server:
     def _follow(self) -> None:
         """Follow every file that may change, each in a task of its own."""
         parts = self.parts
+        if parts.detector is not None:
+            self._spawn(self._sweep(parts.detector))
         if not self.settings.watch:
             return
         self._spawn(parts.policies.watch(lambda status: self._reloaded("policies", status)))
@@ -129,6 +132,12 @@ class Server:
             self._spawn(parts.accounts.watch(lambda status: self._reloaded("accounts", status)))
         if parts.tokens is not None:
             self._spawn(parts.tokens.watch(lambda status: self._reloaded("token keys", status)))
+
+    async def _sweep(self, detector: Detector) -> None:
+        """Search for campaigns for ever."""
+        while True:
+            await asyncio.sleep(self.settings.detection.sweep_s)
+            detector.sweep(time.time())
 
     def _reloaded(self, what: str, status: Any) -> None:
         problems = getattr(status, "problems", ())

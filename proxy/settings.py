@@ -199,7 +199,7 @@ class Detection(Section):
     enabled: bool = Field(True, description="Score traffic. Policy decides what a score does.")
     sweep_s: Seconds = Field(15.0, description="Time between two searches for campaigns.")
     evidence_file: Path | None = Field(None, description="Overrides of the evidence table, as `calibrate` writes them.")
-    bank_file: Path | None = Field(None, description="Question bank to recognise, one question a line.")
+    bank_file: Path | None = Field(None, description="Question bank to recognise, as `tos-proxy bank` builds it.")
 
 
 class Tracing(Section):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
 import structlog
@@ -17,12 +18,16 @@ from proxy.adapters.memory_store import MemoryStore
 from proxy.adapters.policy_folder import PolicyFolder
 from proxy.adapters.redis_store import RedisStore
 from proxy.adapters.secrets import Secret, injected, read_secret
+from proxy.detection.config import DetectionConfig
+from proxy.detection.detector import Detector
+from proxy.detection.shipped import shipped_evidence, shipped_intents
+from proxy.detection.text.bank import load_bank
 from proxy.errors import ConfigError, Problem
 from proxy.identity.address import Trust
 from proxy.identity.identify import Sources
 from proxy.identity.region import EdgeHeaders
 from proxy.limits.ask import LimitStore
-from proxy.settings import Identity, Settings, Upstream
+from proxy.settings import Detection, Identity, Settings, Upstream
 
 DAY_S: Final = 86_400.0
 LOOPBACK: Final = ("127.0.0.0/8", "::1/128")
@@ -40,6 +45,7 @@ class Parts(NamedTuple):
     sources: Sources
     secrets: tuple[tuple[Upstream, list[tuple[str, Secret]]], ...]
     digest_key: bytes
+    detector: Detector | None
 
 
 def build_parts(settings: Settings) -> Parts:
@@ -61,13 +67,14 @@ def build_parts(settings: Settings) -> Parts:
     tokens = part(lambda: _tokens(identity))
     joined = part(lambda: AccountSources(accounts, identity.account_headers))
     trust = part(lambda: _trust(identity))
+    detector = part(lambda: _detector(settings.detection))
     headers = part(lambda: tuple((upstream, injected(upstream)) for upstream in settings.upstreams))
     if problems or policies is None or geo is None or joined is None or trust is None or headers is None or key is None:
         raise ConfigError(problems)
     edge = settings.geo.edge
     placed = EdgeHeaders(edge.country.lower(), edge.subdivision.lower(), edge.asn.lower()) if edge.country else None
     sources = Sources(trust, geo, joined, tokens, key, identity.account_header.lower(), placed)
-    return Parts(policies, geo, accounts, tokens, sources, headers, key)
+    return Parts(policies, geo, accounts, tokens, sources, headers, key, detector)
 
 
 def digest_key(identity: Identity) -> bytes:
@@ -90,6 +97,22 @@ def _accounts(identity: Identity) -> AccountsFile | None:
 def _tokens(identity: Identity) -> TokenAccounts | None:
     given = identity.jwt
     return TokenAccounts(given.jwks_file, given.issuer, given.audience, given.account_claim, given.claims) if given else None
+
+
+def _detector(given: Detection) -> Detector | None:
+    """The shipped detector, with the operator's evidence and question bank."""
+    if not given.enabled:
+        return None
+    override = _bytes_of(given.evidence_file, "detection.evidence_file") if given.evidence_file else None
+    bank = load_bank(_bytes_of(given.bank_file, "detection.bank_file"), str(given.bank_file)) if given.bank_file else None
+    return Detector(shipped_evidence(override), DetectionConfig(), bank, secrets.randbits(32), shipped_intents())
+
+
+def _bytes_of(path: Path, setting: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError([Problem(str(path), 0, 0, setting, f"can't be read: {error.strerror}", "name a readable file")]) from error
 
 
 def _trust(identity: Identity) -> Trust:
