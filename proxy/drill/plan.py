@@ -75,7 +75,7 @@ def _faults(plan: DrillPlan) -> Iterator[tuple[str, str, str]]:
 def sources(plan: DrillPlan) -> list[Source]:
     """The honest world and the campaign of a plan; a campaign of several pipelines divides its accounts among them."""
     words = OwnWording(plan.seed)
-    world = World(plan.seed, plan.start, plan.honest_days + plan.days, words)
+    world = World(plan.seed, plan.start, plan.honest_days + plan.days, words, plan.honest_days)
     pipelines = OWN[plan.kind][: plan.accounts]
     made: list[Source] = list(honest(world, plan.honest_accounts)) if plan.honest_accounts else []
     for index, pipeline in enumerate(pipelines):

@@ -11,12 +11,13 @@ from random import Random
 from typing import Final, NamedTuple
 
 from proxy.dialects.call import Text
-from proxy.drill.exchange import Request
 from proxy.drill.fleet import Job, Step, Temper
 from proxy.drill.honest.work import Settings, agent, request
 from proxy.drill.wording import harvest, prose
 from proxy.drill.wording.honest import Draft, OwnWording, Wording
 from proxy.drill.wording.paraphrase import SlotGrammar, rewritten
+
+_MOST_OWED: Final = 500
 
 
 class Paraphrase(Enum):
@@ -52,6 +53,7 @@ class Harvest:
         self, pipeline: Pipeline, *, seed: str, paraphrase: Paraphrase = Paraphrase.FIXED, rotation: int = 0, words: Wording | None = None
     ) -> None:
         self._pipeline, self._paraphrase, self._rotation = pipeline, paraphrase, rotation
+        self._owed: list[tuple[Text, ...]] = []
         self._seed = seed
         self._sent = 0
         self._epoch = -1
@@ -64,21 +66,21 @@ class Harvest:
         if epoch != self._epoch:
             self._epoch = epoch
             self._drafts = list(self._templates(epoch))
+        self._sent += 1
         pipeline = self._pipeline
-        draft = Draft("") if rng.random() < pipeline.bare_share else self._worded(rng)
-        self._sent += pipeline.repeats
         if pipeline.trajectories:
-            return agent(self._words, pipeline.use, framed=draft)(rng, now)
-        return self._single(rng, draft)
+            return agent(self._words, pipeline.use, framed=self._worded(rng))(rng, now)
+        return iter((Step(0.0, request(rng, pipeline.use, self._prompt(rng))),))
 
-    def _single(self, rng: Random, draft: Draft) -> Iterator[Step]:
+    def _prompt(self, rng: Random) -> tuple[Text, ...]:
+        """A new prompt, or another sample of one asked before: whichever account's turn it is."""
+        if self._owed and (len(self._owed) > _MOST_OWED or rng.random() < 1 - 1 / self._pipeline.repeats):
+            return self._owed.pop(int(rng.random() * len(self._owed)))
+        draft = Draft("") if rng.random() < self._pipeline.bare_share else self._worded(rng)
         asked = (Text("user", draft.fill(self._pipeline.payload(rng))),)
         texts = (Text("system", draft.system), *asked) if draft.system else asked
-        for _ in range(self._pipeline.repeats):
-            yield Step(0.0, self._request(rng, texts))
-
-    def _request(self, rng: Random, texts: tuple[Text, ...]) -> Request:
-        return request(rng, self._pipeline.use, texts)
+        self._owed += [texts] * (self._pipeline.repeats - 1)
+        return texts
 
     def _templates(self, epoch: int) -> Iterator[tuple[SlotGrammar, SlotGrammar, SlotGrammar] | Draft]:
         rng = Random(f"{self._seed}/{epoch}")

@@ -49,13 +49,14 @@ def _pool(
     world: World, rng: Random, kind: str, members: list[Account], work: Work, *, a_day: int, workers: int, sleep_s: float = 0.0
 ) -> Fleet:
     """One owner working all members in a closed loop from an hour of the last day on."""
-    start = world.start + (world.days - 1) * DAY_S + rng.random() * 60_000.0
+    start = _launch(world, rng) + rng.random() * 60_000.0
     rota = Rota(members, start=start, quota=lambda: a_day)
     return Fleet(rng, rota, work, f"benign:{kind}", start=start, workers=workers, temper=Temper(sleep_s=sleep_s, retries=True))
 
 
-def _last_day(world: World) -> float:
-    return world.start + (world.days - 1) * DAY_S
+def _launch(world: World, rng: Random) -> float:
+    """The start of the day on which something new appears: any day after the settled ones."""
+    return world.start + rng.randrange(min(world.settled_days, world.days - 1), world.days) * DAY_S
 
 
 def rollout(world: World, rng: Random, name: str, count: int) -> Iterator[Fleet]:
@@ -74,7 +75,7 @@ def rollout(world: World, rng: Random, name: str, count: int) -> Iterator[Fleet]
             _members(rng, name, count),
             lambda own: batch(draft, world.words.payload, settings(own)),
             12.0,
-            start=_last_day(world),
+            start=_launch(world, rng),
         )
     return _each(
         world,
@@ -83,7 +84,7 @@ def rollout(world: World, rng: Random, name: str, count: int) -> Iterator[Fleet]
         _members(rng, name, count),
         lambda own: conversation(world.words.question, settings(own), system=system),
         10.0,
-        start=_last_day(world),
+        start=_launch(world, rng),
     )
 
 
@@ -164,7 +165,7 @@ def university(world: World, rng: Random, name: str, count: int) -> Iterator[Fle
         _members(rng, name, count, together=True),
         lambda own: conversation(pasted, settings(own)),
         8.0,
-        start=_last_day(world),
+        start=_launch(world, rng),
     )
 
 
@@ -185,10 +186,10 @@ def corporate(world: World, rng: Random, name: str, count: int) -> Iterator[Flee
 def cron(world: World, rng: Random, name: str, count: int) -> Iterator[Fleet]:
     """Unrelated accounts that run the same new open-source script at the full hour."""
     draft = Draft(f"[{prose.name(rng)}] {prose.sentence(rng)} Digest these lines for {prose.name(rng)}:\n", "")
-    hours = sorted(rng.sample(range(24), rng.choice((3, 6, 12))))
+    hours, begin = sorted(rng.sample(range(24), rng.choice((3, 6, 12)))), _launch(world, rng)
     for member in _members(rng, name, count):
         own = Random(f"{world.seed}/{member.id}")
-        times = (at for at in hourly(own, start=world.start, days=world.days, hours=hours) if at >= _last_day(world))
+        times = (at for at in hourly(own, start=world.start, days=world.days, hours=hours) if at >= begin)
         yield Fleet(
             own,
             Rota([member], start=world.start),
@@ -223,7 +224,7 @@ def viral(world: World, rng: Random, name: str, count: int) -> Iterator[Fleet]:
         return f"{text} {prose.sentence(own)}" if own.random() < 0.4 else world.words.question(own)
 
     return _each(
-        world, rng, "viral", _members(rng, name, count), lambda own: conversation(pasted, settings(own)), 7.0, start=_last_day(world)
+        world, rng, "viral", _members(rng, name, count), lambda own: conversation(pasted, settings(own)), 7.0, start=_launch(world, rng)
     )
 
 

@@ -23,12 +23,13 @@ _MOST_A_DAY: Final = 400.0
 
 
 class World(NamedTuple):
-    """Where and when honest accounts live. `shape` draws their daily rhythm."""
+    """Where and when honest accounts live. New tools, sheets and jobs appear after the `settled_days`; `shape` draws daily rhythms."""
 
     seed: int
     start: float
     days: int
     words: Wording
+    settled_days: int = 1
     shape: Callable[[Random], Rhythm] = usual
 
 
