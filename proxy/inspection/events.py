@@ -145,7 +145,7 @@ class EventStripper(Tallied):
             line = self._lines.close()
             if line:
                 self._take(line, out)
-        if not self.ended and (self._data or self._fields):
+        if not self.ended and any(line[5:].strip() for line in self._data):
             self._take(b"", out)
         return b"".join(out)
 
