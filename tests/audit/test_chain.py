@@ -1,0 +1,150 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from proxy.audit import chain
+from proxy.audit.chain import GENESIS, OPEN, SEAL, ChainKey, forge, read_head, verify
+
+KEY = ChainKey("k1", b"the first key of this log, thirty-two bytes or so")
+NEW = ChainKey("k2", b"the key that came after it")
+KEYS = {KEY.id: KEY.secret, NEW.id: NEW.secret}
+
+
+def segment(head, number, key=KEY, *, sealed=True):
+    lines = []
+    content: list[tuple[str, dict[str, str]]] = (
+        [(OPEN, {})] + [("record", {"id": f"d-{i}", "outcome": "allowed"}) for i in range(number)] + [(SEAL, {})] * sealed
+    )
+    for kind, body in content:
+        line, head = forge(head, kind, body, key)
+        lines.append(line + b"\n")
+    return lines, head
+
+
+def check(lines, head=None):
+    return verify([("records.jsonl", lines)], KEYS, head)
+
+
+def kinds(lines, head=None):
+    return [(finding.kind, finding.line) for finding in check(lines, head).findings]
+
+
+def test_a_log_as_it_was_written_is_sound():
+    first, head = segment(GENESIS, 5)
+    second, head = segment(head, 3, NEW)
+    verified = verify([("a", first), ("b", second)], KEYS, head)
+    assert verified.findings == ()
+    assert (verified.lines, verified.head) == (12, head)
+
+
+def test_a_log_whose_old_files_are_gone_is_sound():
+    _, head = segment(GENESIS, 5)
+    second, head = segment(head, 3)
+    assert check(second, head).findings == ()
+
+
+def test_any_changed_byte_is_found_where_it_is():
+    lines, head = segment(GENESIS, 2)
+    for number, line in enumerate(lines, 1):
+        for place in range(len(line) - 1):
+            changed = bytes([*line[:place], line[place] ^ 1, *line[place + 1 :]])
+            found = check([*lines[: number - 1], changed, *lines[number:]], head).findings
+            assert [finding.line for finding in found if finding.kind in {"edited", "malformed", "unknown_key"}] == [number]
+            assert not [finding for finding in found if finding.kind in {"deleted", "reordered", "repeated"}]
+
+
+@pytest.mark.parametrize(("first", "last"), [(3, 3), (3, 5), (2, 2)])
+def test_deleted_lines_are_found_where_they_are_missing(first, last):
+    lines, head = segment(GENESIS, 6)
+    found = check(lines[: first - 1] + lines[last:], head).findings
+    assert [(finding.kind, finding.line) for finding in found] == [("deleted", first)]
+    assert str(first) in found[0].what
+
+
+def test_exchanged_lines_are_reordered_and_not_deleted():
+    lines, head = segment(GENESIS, 6)
+    lines[2], lines[5] = lines[5], lines[2]
+    assert {kind for kind, _ in kinds(lines, head)} == {"reordered"}
+
+
+def test_a_line_put_in_twice_is_found():
+    lines, head = segment(GENESIS, 4)
+    assert kinds([*lines[:3], lines[1], *lines[3:]], head) == [("repeated", 4)]
+
+
+def test_a_line_from_nowhere_is_found_and_the_rest_is_still_judged():
+    lines, head = segment(GENESIS, 4)
+    forged, _ = forge(chain.Head(2, "0" * 64), "record", {"id": "forged"}, ChainKey("k1", b"a guess"))
+    assert kinds([*lines[:2], forged, b"noise\n", *lines[2:]], head) == [("edited", 3), ("malformed", 4)]
+
+
+def test_replacing_a_line_hides_no_deletion():
+    lines, head = segment(GENESIS, 6)
+    assert kinds([*lines[:2], b"noise\n", *lines[5:]], head) == [("malformed", 3), ("deleted", 4)]
+
+
+def test_a_cut_end_shows_against_the_head():
+    lines, head = segment(GENESIS, 6)
+    assert [kind for kind, _ in kinds(lines[:-2], head)] == ["truncated"]
+    assert [kind for kind, _ in kinds([], head)] == ["truncated"]
+
+
+def test_a_cut_end_shows_as_a_missing_seal_when_no_head_is_known():
+    lines, _ = segment(GENESIS, 6)
+    assert [kind for kind, _ in kinds(lines[:-1])] == ["unsealed"]
+    assert kinds(lines) == []
+
+
+def test_a_cut_beginning_is_found():
+    lines, head = segment(GENESIS, 6)
+    assert kinds(lines[2:], head) == [("truncated", 1)]
+
+
+def test_a_missing_file_between_two_others_is_found():
+    first, head = segment(GENESIS, 2)
+    _, head = segment(head, 2)
+    third, head = segment(head, 2)
+    found = verify([("a", first), ("c", third)], KEYS, head).findings
+    assert [(finding.file, finding.kind) for finding in found] == [("c", "deleted")]
+
+
+def test_a_log_that_went_on_from_a_copy_is_found():
+    lines, head = segment(GENESIS, 3, sealed=False)
+    other, _ = forge(head, "record", {"id": "the other way"}, KEY)
+    forked = read_head(other, KEYS)
+    assert forked is not None
+    fork, end = forge(forked, "record", {"id": "after it"}, KEY)
+    here, _ = forge(head, "record", {"id": "this way"}, KEY)
+    assert ("edited", 6) in kinds([*lines, here, fork], end)
+    assert [kind for kind, _ in kinds([*lines, here], chain.Head(5, forked.mac))] == ["headless"]
+
+
+def test_lines_of_an_unknown_key_are_named_and_not_trusted():
+    lines, head = segment(GENESIS, 1)
+    found = verify([("a", lines)], {"k9": b"another"}, head).findings
+    assert {finding.kind for finding in found} == {"unknown_key"}
+
+
+def test_only_a_sound_line_can_be_gone_on_from():
+    line, head = forge(GENESIS, OPEN, {}, KEY)
+    assert read_head(line, KEYS) == head
+    assert read_head(line[:-9], KEYS) is None
+    assert read_head(line.replace(b'"open"', b'"seal"'), KEYS) is None
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.binary(max_size=60) | st.sampled_from([b"[]", b"{}", b"null", b'{"n":1}', b'{"n":[],"kind":0,"key":{},"prev":0,"mac":0}']),
+        max_size=8,
+    )
+)
+def test_verifying_anything_at_all_never_fails(lines):
+    check(lines, chain.Head(3, "ab"))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.permutations(range(8)))
+def test_every_order_but_the_right_one_is_found(order):
+    lines, head = segment(GENESIS, 6)
+    assert bool(kinds([lines[place] for place in order], head)) == (list(order) != list(range(8)))
