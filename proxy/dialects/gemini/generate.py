@@ -22,7 +22,7 @@ def generate(route: Route, document: Document, names: Names) -> ModelCall:
     if not messages:
         raise wrong("contents", "a list with at least one message")
     content.tools(prompt, document.get("tools"))
-    prompt.unseen += document.get("cachedContent") is not None
+    prompt.unseen += text(document, "cachedContent") != ""
     config = content.camel(document.get("generationConfig") or {}, "generationConfig")
     for key in ("responseSchema", "responseJsonSchema", "responseFormat"):
         prompt.say_all("system", config.get(key))

@@ -7,7 +7,7 @@ from typing import Final
 from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import Document, Names, Route
 from proxy.dialects.openai import content, sampling
-from proxy.dialects.reading import Prompt, fields, inner, items, limit, model, number, optional_whole, wrong
+from proxy.dialects.reading import Prompt, fields, inner, items, limit, model, number, optional_whole, text, wrong
 
 _PLAIN_KEYS: Final = """
 model messages stream stream_options temperature top_p n max_tokens max_completion_tokens seed stop user safety_identifier
@@ -67,7 +67,8 @@ def _rare_texts(prompt: Prompt, document: Document) -> None:
         content.tool(prompt, function)
     prompt.say_all("system", inner(document, "response_format").get("json_schema"))
     prompt.say_all("assistant", inner(document, "prediction").get("content"))
-    for key in ("chat_template", "chat_template_kwargs", "documents"):
-        prompt.say_all("system", document.get(key))
+    prompt.say("system", text(document, "chat_template"))
+    prompt.say_all("system", inner(document, "chat_template_kwargs"))
+    prompt.say_all("system", items(document, "documents"))
     if document.get("prompt_embeds") is not None:
         prompt.unseen += 1

@@ -17,6 +17,9 @@ ROLES: Final = {
 }
 """Any other role reaches the model through its chat template; it counts as the user's."""
 
+_ORDINARY: Final = frozenset({"role", "content"})
+"""What most messages consist of."""
+
 _TEXT: Final = frozenset({"text", "input_text", "output_text", "refusal", "summary_text", "reasoning_text", "thinking"})
 _IMAGE: Final = frozenset({"image_url", "input_image", "image", "image_pil", "image_embeds", "computer_screenshot", "video_url"})
 _AUDIO: Final = frozenset({"input_audio", "audio", "audio_url", "output_audio"})
@@ -39,7 +42,7 @@ def message(prompt: Prompt, value: Any) -> None:
         prompt.say(role, content)
     elif content is not None:
         parts(prompt, role, content)
-    if len(document) > 2:
+    if not _ORDINARY.issuperset(document):
         _beside_content(prompt, role, document)
 
 

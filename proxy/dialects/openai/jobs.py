@@ -20,5 +20,5 @@ def fine_tuning(route: Route, document: Document, names: Names) -> ModelCall:
     fields(document, "")
     if not text(document, "training_file"):
         raise wrong("training_file", "the id of an uploaded file")
-    files = 1 + (document.get("validation_file") is not None)
+    files = 1 + (text(document, "validation_file") != "")
     return ModelCall(route.dialect.name, route.endpoint, model(route, document, names), seed=optional_whole(document, "seed"), unseen=files)

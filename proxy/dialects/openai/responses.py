@@ -16,7 +16,7 @@ CONFIGURATION: Final = "configuration_update"
 _OPAQUE: Final = frozenset({"type", "id", "call_id", "status", "encrypted_content", "result", "fingerprint"})
 """Parts of an item that hold no words: ids, ciphertext, base64."""
 
-_BY_ID: Final = ("previous_response_id", "conversation", "prompt")
+_BY_ID: Final = ("conversation", "prompt")
 
 
 def read(route: Route, document: Document, names: Names) -> ModelCall:
@@ -65,10 +65,8 @@ def highest(*efforts: str) -> str:
 
 def _kept_by_the_server(prompt: Prompt, document: Document) -> None:
     """Content named by an id: no reader sees it. Values for a stored prompt's variables are in the request."""
-    prompt.unseen += sum(document.get(key) is not None for key in _BY_ID)
-    stored = document.get("prompt")
-    if type(stored) is dict:
-        prompt.say_all("user", fields(stored, "prompt").get("variables"))
+    prompt.unseen += (text(document, "previous_response_id") != "") + sum(document.get(key) is not None for key in _BY_ID)
+    prompt.say_all("user", inner(document, "prompt").get("variables"))
 
 
 def items_of(prompt: Prompt, value: Any) -> str:

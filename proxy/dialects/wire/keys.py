@@ -6,6 +6,7 @@ later such key overrides an earlier exact one. Spelling is checked in every obje
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from typing import Final
@@ -13,21 +14,40 @@ from typing import Final
 from proxy.dialects.wire.strict import malformed
 
 _READ: Final = """
-model messages role content type text name stream n best_of temperature seed user safety_identifier tools tool_calls function
-functions function_call arguments parameters description max_tokens max_completion_tokens n_predict max_output_tokens
-max_tokens_to_sample models fallbacks model_list reasoning_effort reasoning effort enabled summary thinking enable_thinking
-thinking_budget include_reasoning budget_tokens chat_template_kwargs chat_template documents logprobs top_logprobs prompt_logprobs
-n_probs logprob_token_ids logprobs_token_ids stream_options include_usage response_format json_schema prediction prompt_embeds
-refusal reasoning_content reasoning_details audio custom input transcript file file_data file_id image_url input_audio
-server_label prompt suffix echo instructions stream_format system metadata user_id source data title context output_config
-output_format format mcp_servers mcp_server_name container thread input_schema
+additionalModelRequestFields anthropic_version arguments audio audio_url best_of body budget_tokens bytes cachedContent
+candidateCount chat_template chat_template_kwargs codeExecutionResult container content contents context conversation custom data
+description document documents echo effort enable_thinking enabled fallbacks file fileData fileUri file_data file_id format
+function functionDeclarations functionResponse function_call functions generateContentRequest generationConfig guardContent image
+imageGenerationConfig image_url images include includeThoughts include_reasoning include_usage inferenceConfig inlineData input
+inputImage input_audio input_audio_transcription input_file input_file_id input_image input_schema instructions item json_schema
+logprob_token_ids logprobs logprobs_token_ids maxOutputTokens maxReasoningEffort maxTokenCount maxTokens max_completion_tokens
+max_gen_len max_new_tokens max_output_tokens max_response_output_tokens max_tokens max_tokens_to_sample mcp_server_name
+mcp_servers messages metadata method mimeType model model_list models n n_predict n_probs name numResults num_generations
+num_predict numberOfImages options output outputConfig output_audio output_config output_format parameters params parts prediction
+previous_response_id prompt promptVariables prompt_embeds prompt_logprobs purpose reasoning reasoningConfig reasoning_config
+reasoning_content reasoning_details reasoning_effort refusal requests response responseFormat responseJsonSchema responseLogprobs
+responseSchema response_format return_likelihoods role safety_identifier schemaVersion seed server_label session source stream
+stream_format stream_options suffix summary system systemInstruction temperature template text textFormat textGenerationConfig
+think thinking thinkingBudget thinkingConfig thinkingLevel thinking_budget thread title toolConfig toolResponse toolResult
+tool_calls tool_name tools top_logprobs training_file transcript transcription type url user user_id validation_file variables
+video video_url
 """
 _COMMON: Final = """
-top_p stop presence_penalty frequency_penalty logit_bias store service_tier parallel_tool_calls prompt_cache_key cache_control
-top_k stop_sequences tool_choice id url detail strict
+background cachePoint cache_control call_id custom_id detail dimensions encoding_format frequency_penalty functionCall id
+inputSchema keep_alive logit_bias max_tool_calls parallel_tool_calls presence_penalty prompt_cache_key quality reasoningContent
+safetySettings service_tier signature size speed status stop stopSequences stop_sequences store strict thoughtSignature toolSpec
+toolUse toolUseId tool_choice topK topP top_k top_p truncation verbosity voice
 """
-READ: Final = frozenset(_READ.split())
-"""Keys that some reader reads."""
+_CAPITAL: Final = re.compile("[A-Z]")
+
+
+def snake(key: str) -> str:
+    """A camelCase key as Google's reader also takes it."""
+    return _CAPITAL.sub(lambda found: "_" + found[0].lower(), key)
+
+
+READ: Final = frozenset(_READ.split()) | frozenset(map(snake, _READ.split()))
+"""Keys that some reader reads, in both spellings."""
 
 KNOWN: Final = READ | frozenset(_COMMON.split())
 """Keys whose spelling needs no second look: those that are read, and those that most requests carry beside them."""
