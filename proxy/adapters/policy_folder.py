@@ -52,6 +52,8 @@ class PolicyStatus(NamedTuple):
     """Why the newest version of the folder isn't in force; empty when it is."""
     failed_at: float
     """When the newest version was turned down; 0.0 when it is in force."""
+    load_s: float
+    """Seconds that the last load took, cases included."""
 
 
 class PolicyFolder:
@@ -66,7 +68,9 @@ class PolicyFolder:
         self._problems: tuple[Problem, ...] = ()
         self._failed_at = 0.0
         files = read_folder(folder)
+        began = time.perf_counter()
         self.current, self._cases = _sound(files, clock())
+        self._load_s = time.perf_counter() - began
         self._loaded_at = clock()
         self._seen = self._good = _digest(files)
 
@@ -79,7 +83,9 @@ class PolicyFolder:
                 if seen == self._seen:
                     return False
                 self._seen = seen
+                began = time.perf_counter()
                 ruleset, cases = (self.current, self._cases) if seen == self._good else _sound(files, self._clock())
+                self._load_s = time.perf_counter() - began
             except ConfigError as error:
                 self._turn_down(tuple(error.problems))
                 return False
@@ -134,6 +140,7 @@ class PolicyFolder:
             reload_failures=self._failures,
             problems=self._problems,
             failed_at=self._failed_at,
+            load_s=self._load_s,
         )
 
 
