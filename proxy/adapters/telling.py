@@ -28,7 +28,7 @@ def policy_samples(folder: PolicyFolder) -> Iterator[Sample]:
     yield Sample("tosproxy_policy_reloads_total", float(status.reloads), ("ok",))
     yield Sample("tosproxy_policy_reloads_total", float(status.reload_failures), ("failed",))
     yield Sample("tosproxy_policy_reload_duration_seconds", status.load_s)
-    modes = Counter(entry.mode.value for entry in (*folder.current.rules, *folder.current.limits))
+    modes = Counter([rule.mode.value for rule in folder.current.rules] + [limit.mode.value for limit in folder.current.limits])
     for mode in ("enforce", "shadow", "off"):
         yield Sample("tosproxy_policy_rules", float(modes[mode]), (mode,))
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from proxy.adapters.policy_folder import read_folder
-from proxy.cli.app import FINDINGS, UNUSABLE, out, problems_told
+from proxy.cli.console import FINDINGS, UNUSABLE, out, problems_told
 from proxy.errors import ConfigError, Problem
 from proxy.policy.cases import run_cases
 from proxy.policy.load import load

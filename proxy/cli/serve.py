@@ -16,7 +16,7 @@ import uvloop
 
 from proxy.adapters.log import logger
 from proxy.adapters.settings_file import read_settings
-from proxy.cli.app import UNUSABLE, err, problems_told
+from proxy.cli.console import UNUSABLE, err, problems_told
 from proxy.server import Server
 from proxy.settings import Settings
 

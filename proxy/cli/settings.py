@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from proxy.adapters.settings_file import fields
-from proxy.cli.app import out
+from proxy.cli.console import out
 
 
 def register(app: typer.Typer) -> None:

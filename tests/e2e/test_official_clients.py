@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import anthropic
 import httpx
 import openai
@@ -11,7 +13,7 @@ from tests.conftest import OPEN, SHIPPED, Running
 
 NOT_OFFERED = {"x-forwarded-for": "175.45.176.1"}
 """An address of Star JV, Pyongyang."""
-QUESTION = [{"role": "user", "content": "Why is the sky blue?"}]
+QUESTION: Any = [{"role": "user", "content": "Why is the sky blue?"}]
 
 LIMITED = {
     **OPEN,
@@ -25,12 +27,12 @@ def proxy(serve) -> Running:
     return serve(SHIPPED)
 
 
-def _openai(proxy: Running, **given) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{proxy.url}/v1", api_key="sk-demo", **{"max_retries": 0, **given})
+def _openai(proxy: Running, max_retries: int = 0, http_client: httpx.Client | None = None) -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{proxy.url}/v1", api_key="sk-demo", max_retries=max_retries, http_client=http_client)
 
 
-def _anthropic(proxy: Running, **given) -> anthropic.Anthropic:
-    return anthropic.Anthropic(base_url=proxy.url, api_key="sk-demo", **{"max_retries": 0, **given})
+def _anthropic(proxy: Running) -> anthropic.Anthropic:
+    return anthropic.Anthropic(base_url=proxy.url, api_key="sk-demo", max_retries=0)
 
 
 def test_openai_gets_its_answers_streamed_or_not(proxy):
@@ -139,7 +141,7 @@ def test_stripped_reasoning_never_reaches_the_client(serve):
         stream = client.chat.completions.create(model="demo-reasoner", messages=QUESTION, stream=True)
         assert all("reasoning" not in chunk.model_dump_json(exclude_none=True).replace("reasoning_tokens", "") for chunk in stream)
     with _anthropic(proxy) as client:
-        thinking = {"type": "enabled", "budget_tokens": 1024}
+        thinking: Any = {"type": "enabled", "budget_tokens": 1024}
         message = client.messages.create(model="demo", max_tokens=2000, messages=QUESTION, thinking=thinking)
         assert [block.type for block in message.content] == ["text"]
         with client.messages.stream(model="demo", max_tokens=2000, messages=QUESTION, thinking=thinking) as events:
