@@ -10,11 +10,14 @@ MAC of the last line) shows it, and only as well as the head was kept elsewhere.
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import orjson
+
+from proxy.audit.document import write_json
 
 OPEN: Final = "open"
 SEAL: Final = "seal"
@@ -59,11 +62,17 @@ class Verified(NamedTuple):
     head: Head
 
 
+def chain_key(secret: bytes) -> ChainKey:
+    """The key made from an operator's secret, named by a fingerprint, so that rotating the secret needs no second setting."""
+    made = hashlib.blake2b(secret, digest_size=32, person=b"tosproxy.chain").digest()
+    return ChainKey(hashlib.blake2b(made, digest_size=4, person=b"tosproxy.key id").hexdigest(), made)
+
+
 def forge(head: Head, kind: str, body: object, key: ChainKey) -> tuple[bytes, Head]:
-    """The next line, without its newline, and the new head. `body` is anything orjson can write."""
+    """The next line, without its newline, and the new head."""
     number = head.number + 1
     fields = {"n": number, "kind": kind, "key": key.id, "prev": head.mac, "body": body}
-    signed = orjson.dumps(fields, option=orjson.OPT_NON_STR_KEYS)[:-1]
+    signed = write_json(fields)[:-1]
     mac = hmac.digest(key.secret, signed, "sha256").hex()
     return signed + _MAC_FIELD + mac.encode() + b'"}', Head(number, mac)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Final
+
+import orjson
 
 from proxy.audit.record import Record
 from proxy.dialects.call import NO_USAGE
@@ -40,3 +43,25 @@ def _hit(rule: str, mode: str, effects: tuple[str, ...], waived_by: str) -> dict
 def _limit(limit: str, allowed: bool, remaining: float, shadow: bool) -> dict[str, Any]:  # noqa: FBT001  the order of Record.limits
     told: dict[str, Any] = {"limit": limit, "allowed": allowed, "remaining": round(remaining, 6)}
     return told | {"shadow": True} if shadow else told
+
+
+def write_json(value: object) -> bytes:
+    """`value` as JSON, whatever it holds: callers choose names, and a lone surrogate or a number of a hundred digits must not stop the log."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:
+        return orjson.dumps(_writable(value))
+
+
+def _writable(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {_text(str(name)): _writable(each) for name, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_writable(each) for each in value]
+    if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 1 << 63):
+        return value
+    return _text(str(value))
+
+
+def _text(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()

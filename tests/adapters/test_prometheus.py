@@ -182,9 +182,21 @@ def test_a_part_that_fails_to_tell_its_state_takes_nobody_elses_away():
 
 def test_hostile_label_values_are_escaped():
     metrics = Metrics("0.0.0")
-    metrics.observe(record(model='a"} 1\ntosproxy_forged 1\n\\'))
+    metrics.observe(record(model='a"} 1 \\'))
+    assert value(metrics, "tosproxy_tokens_total", model='a"} 1 \\', kind="input") == 100.0
+
+
+@pytest.mark.parametrize("name", ["\ud800", "a\ntosproxy_forged 1\n", "m" * 500], ids=["lone surrogate", "new line", "long"])
+def test_label_values_that_would_break_a_scrape_become_other(name):
+    metrics = Metrics("0.0.0")
+    for _ in range(2):
+        metrics.observe(
+            record(
+                model=name, endpoint=name, rule=name, upstream=name, hits=((name, "enforce", (), ""),), limits=((name, True, 0.0, False),)
+            )
+        )
+    assert value(metrics, "tosproxy_tokens_total", model="other", kind="input") == 200.0
     assert value(metrics, "tosproxy_forged") is None
-    assert value(metrics, "tosproxy_tokens_total", model='a"} 1\ntosproxy_forged 1\n\\', kind="input") == 100.0
 
 
 def test_a_scrape_is_rendered_off_the_event_loop():

@@ -8,7 +8,10 @@ OTHER: Final = "other"
 
 
 class LabelValues:
-    """The values one label may take: those known beforehand and the first `most` admitted; the rest are `other`, and counted."""
+    """The values one label may take: those known beforehand and the first `most` admitted; the rest are `other`, and counted.
+
+    A value that can't be printed is `other` too: a lone surrogate, which JSON can hold, would fail every scrape from then on.
+    """
 
     __slots__ = ("_left", "_values", "overflowed")
 
@@ -26,7 +29,7 @@ class LabelValues:
         known = self._values.get(value)
         if known is not None:
             return known
-        if admit and self._left > 0 and len(value) <= _LONGEST:
+        if admit and self._left > 0 and len(value) <= _LONGEST and value.isprintable():
             self._left -= 1
             self._values[value] = value
             return value
