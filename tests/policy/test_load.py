@@ -115,6 +115,6 @@ waivers:
 def test_an_unmeant_list_end_is_noticed_where_a_file_states_its_length():
     rule = b"lists: {x: {file: lists/x.txt}}\nrules:\n  - {id: regions.a, when: client.country in lists.x, then: {tag: [x]}}\n"
     whole = b"# entries: 3\nDE FR\nIT\n"
-    assert load({"a.yaml": rule, "lists/x.txt": whole}, NOW).vocabulary.lists["x"].values == {"DE", "FR", "IT"}
+    assert load({"a.yaml": rule, "lists/x.txt": whole}, NOW).vocabulary.lists["x"].values == frozenset({"DE", "FR", "IT"})
     told = problems_of({"a.yaml": rule, "lists/x.txt": whole[:-4]})
     assert told == ["lists/x.txt:1:1: the header says 3 entries, the file holds 2; restore the file, or correct the header"]

@@ -46,19 +46,18 @@ _ORDER: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
 _MIRRORED: Final = {"_==_": "_==_", "_!=_": "_!=_", "_<_": "_>_", "_<=_": "_>=_", "_>_": "_<_", "_>=_": "_<=_"}
 
 
-def translate(node: Node, lists: ListValues, leaf: Callable[[Node], Truth]) -> Truth:
-    """The condition as a function. `leaf` answers for parts that aren't translated."""
+def join(node: Node, leaf: Callable[[Node], Truth]) -> Truth:
+    """The condition as a function. `leaf` answers for the tests that its logic joins."""
     if node.op == "call":
         if node.name == "_&&_":
-            return _both(translate(node.args[0], lists, leaf), translate(node.args[1], lists, leaf))
+            return _both(join(node.args[0], leaf), join(node.args[1], leaf))
         if node.name == "_||_":
-            return _either(translate(node.args[0], lists, leaf), translate(node.args[1], lists, leaf))
+            return _either(join(node.args[0], leaf), join(node.args[1], leaf))
         if node.name == "!_":
-            inner = translate(node.args[0], lists, leaf)
+            inner = join(node.args[0], leaf)
             negated = inner.ask
             return Truth(lambda facts: not negated(facts), inner.sound)
-    ask = _test(node, lists)
-    return leaf(node) if ask is None else Truth(ask, sound=True)
+    return leaf(node)
 
 
 def _both(left: Truth, right: Truth) -> Truth:
@@ -93,8 +92,13 @@ def _either(left: Truth, right: Truth) -> Truth:
     return Truth(either, sound=False)
 
 
+def sound_test(node: Node, lists: ListValues) -> Truth | None:
+    """One test as a function if it is of the kinds that can't fail, else None."""
+    ask = _test(node, lists)
+    return None if ask is None else Truth(ask, sound=True)
+
+
 def _test(node: Node, lists: ListValues) -> Ask | None:
-    """One test that can't fail, or None."""
     if node.op == "const" and isinstance(node.value, bool):
         value = node.value
         return lambda _: value

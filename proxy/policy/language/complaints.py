@@ -49,7 +49,7 @@ def suggest(word: str, known: Iterable[str]) -> str:
     close = nearest(word, choices)
     if close:
         return f"did you mean {close!r}?"
-    return "known: " + ", ".join(choices) if len(choices) <= 16 else ""
+    return "known: " + ", ".join(choices) if 0 < len(choices) <= 16 else ""
 
 
 class Part(NamedTuple):

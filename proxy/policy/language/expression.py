@@ -15,7 +15,7 @@ from cel_expr_python import cel
 
 from proxy.policy.facts import BY_NAME, FACTS, Facts, Kind, Phase
 from proxy.policy.language.checked import Node, read_checked, walk
-from proxy.policy.language.closures import LISTS_PREFIX, CelFault, ListValues, Truth, translate
+from proxy.policy.language.closures import LISTS_PREFIX, CelFault, ListValues, Truth, join, sound_test
 from proxy.policy.language.complaints import suggest
 from proxy.policy.language.spans import Span, span_of
 
@@ -94,13 +94,13 @@ class Expressions:
             )
         if faults:
             raise FaultyExpression(faults)
-        truth = translate(tree, self._lists, self._leaf_of(text, tree))
-        atoms = tuple(self._atom(span, text) for _, span in _leaf_nodes(tree, Span(0, len(text)), text))
+        leaves = {id(node): self._atom(node, text[span.start : span.end]) for node, span in _leaf_nodes(tree, Span(0, len(text)), text)}
+        truth = join(tree, lambda node: leaves[id(node)].truth)
         names = {node.name for node in walk(tree) if node.op == "fact"}
         reads = frozenset(names & BY_NAME.keys())
         phase = Phase.SIGNALS if any(BY_NAME[name].phase is Phase.SIGNALS for name in reads) else Phase.REQUEST
         lists = frozenset(name.removeprefix(LISTS_PREFIX) for name in names if name in self._maps)
-        return Condition(text, truth.ask, reads, lists, phase, tree, atoms, self._ask_cel(expression, tree))
+        return Condition(text, truth.ask, reads, lists, phase, tree, tuple(leaves.values()), self._ask_cel(expression, tree))
 
     def _checked(self, text: str) -> cel.Expression:
         try:
@@ -137,22 +137,10 @@ class Expressions:
             return f"syntax error: {said}", "see the language reference for the operators"
         return what, ""
 
-    def _leaf_of(self, text: str, tree: Node) -> Callable[[Node], Truth]:
-        spans = {id(node): span for node, span in _leaf_nodes(tree, Span(0, len(text)), text)}
-
-        def leaf(node: Node) -> Truth:
-            span = spans[id(node)]
-            expression = self._checked(text[span.start : span.end])
-            return Truth(self._ask_cel(expression, node), sound=False)
-
-        return leaf
-
-    def _atom(self, span: Span, text: str) -> Atom:
-        part = text[span.start : span.end]
-        tree = read_checked(self._checked(part).serialize())
-        names = {node.name for node in walk(tree) if node.op == "fact"}
-        truth = translate(tree, self._lists, self._leaf_of(part, tree))
-        return Atom(" ".join(part.split()), truth, frozenset(names & BY_NAME.keys()))
+    def _atom(self, node: Node, text: str) -> Atom:
+        truth = sound_test(node, self._lists) or Truth(self._ask_cel(self._checked(text), node), sound=False)
+        names = {inner.name for inner in walk(node) if inner.op == "fact"}
+        return Atom(" ".join(text.split()), truth, frozenset(names & BY_NAME.keys()))
 
     def _ask_cel(self, expression: cel.Expression, tree: Node) -> Callable[[Facts], bool]:
         """The question put to CEL, with only the facts it reads: an activation costs by the fact."""

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from proxy.policy.language.closures import CelFault
+from proxy.policy.language.expression import Expressions
+from proxy.policy.language.shapes.case_file import ORDINARY
+from tests.policy.generated import CONDITIONS, LISTS, SOUND_TESTS, facts_of
+
+EXPRESSIONS = Expressions(LISTS)
+
+
+def truth(ask, given_facts):
+    try:
+        return bool(ask(given_facts))
+    except CelFault:
+        return "fault"
+
+
+@settings(max_examples=300, deadline=None)
+@given(CONDITIONS, st.data())
+def test_a_condition_is_true_false_or_faulty_exactly_when_cel_says_so(text, data):
+    condition = EXPRESSIONS.compile(text)
+    given_facts = data.draw(facts_of(condition.reads))
+    assert truth(condition.holds, given_facts) == truth(condition.reference, given_facts)
+
+
+@settings(max_examples=200, deadline=None)
+@given(SOUND_TESTS, st.data())
+def test_a_test_that_cannot_fail_is_never_put_to_cel(text, data):
+    condition = EXPRESSIONS.compile(text)
+    given_facts = data.draw(facts_of(condition.reads))
+    assert all(atom.truth.sound for atom in condition.atoms)
+    assert truth(condition.holds, given_facts) == truth(condition.reference, given_facts)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("request.turns / request.n > 1 && false", False),
+        ("false && request.turns / request.n > 1", False),
+        ("request.turns / request.n > 1 || true", True),
+        ("request.turns / request.n > 1 || false", "fault"),
+        ("!(request.turns / request.n > 1)", "fault"),
+        ("request.turns / request.n > 1 && true", "fault"),
+    ],
+)
+def test_a_fault_is_absorbed_only_where_the_other_side_settles_it(text, expected):
+    condition = EXPRESSIONS.compile(text)
+    given_facts = {**ORDINARY, "request.n": 0}
+    assert truth(condition.holds, given_facts) == truth(condition.reference, given_facts) == expected
+
+
+@pytest.mark.parametrize("value", ["\ud800", None, 3, 10**40, float("nan"), ["x"]])
+def test_a_value_that_no_fact_may_have_is_a_fault_and_not_a_crash(value):
+    condition = EXPRESSIONS.compile("client.as_org + 'x' == 'yx'")
+    with pytest.raises(CelFault):
+        condition.holds({**ORDINARY, "client.as_org": value})
+
+
+def test_membership_in_a_list_is_asked_of_a_set_not_of_cel():
+    assert EXPRESSIONS.compile("client.country in lists.supported").atoms[0].truth.sound
