@@ -59,7 +59,7 @@ class BodyReader(Tallied):
         """Nothing is held back."""
         if self.ended:
             return b""
-        self._closed = True
+        self._closed = self._tally.complete = True
         if self._body_bytes > MAX_READ_BYTES:
             self._read_tail()
         else:
@@ -127,6 +127,7 @@ class BodyStripper(Tallied):
         if self.ended or not self._held:
             return b""
         body = bytes(self._held)
+        self._tally.complete = True
         stripped = strip_body(body, self._shape, self._shape.stripper(self._strips), self._tally)
         if stripped is None:
             self._refuse("The answer isn't what its content type says and parts of it must be removed.")

@@ -19,8 +19,8 @@ from proxy.inspection.shapes.bedrock import BLOCKS
 from proxy.inspection.shapes.gemini import CANDIDATES
 from proxy.inspection.shapes.ollama import LINES
 from proxy.inspection.shapes.openai import ANSWERS
-from proxy.inspection.shapes.shape import Shape
-from proxy.inspection.tally import BYTES_PER_TOKEN
+from proxy.inspection.shapes.shape import Shape, read_json
+from proxy.inspection.tally import BYTES_PER_TOKEN, Tally
 
 SHAPES: Final[dict[str, Shape]] = {
     "openai": ANSWERS,
@@ -31,11 +31,14 @@ SHAPES: Final[dict[str, Shape]] = {
     "ollama": LINES,
 }
 
-WORDLESS: Final = ("embed", "batch_embed", "image", "moderation", "model", "count", "messages.count", "audio.speech", "rerank")
-"""How the names of endpoints begin whose answers hold nothing a model wrote: they are never stripped and cost no output."""
+WORDLESS: Final = ("embed", "batch_embed", "image", "moderation", "audio.speech")
+"""How the names of endpoints begin whose answers hold nothing a model wrote: their usage counts, they are never stripped."""
 
-RESULT_ENDPOINTS: Final = ("files.content", "batches.results", "messages.batches.results")
-"""Downloads of a batch's results, whatever content type they come with."""
+STORED: Final = ("model", "files", "batches", "messages.batches", "messages.count", "fine_tuning", "responses.input", "count", "version")
+"""How the names of endpoints begin that tell of things kept or counted: no model runs, and what usage they tell was counted before."""
+
+RESULTS_OF: Final = frozenset({"files.content", "messages.batches.results"})
+"""Downloads of a batch's answers, whatever content type they come with."""
 
 FIRST_ERROR_STATUS: Final = 400
 """From here on an answer is an error: it holds nothing a model wrote, so it is neither read nor stripped."""
@@ -83,6 +86,9 @@ class Inspector(Protocol):
     def ended(self) -> bool:
         """Nothing more will come out: close the upstream and forward a `cut`."""
 
+    def told_in_head(self, prompt: int, output: int) -> None:
+        """The answer's head told its usage (Bedrock: x-amzn-bedrock-input-token-count and -output-token-count)."""
+
     def feed(self, chunk: bytes) -> bytes:
         """What to forward now; b"" if nothing."""
 
@@ -99,18 +105,22 @@ class Inspector(Protocol):
 class OpaqueInspector:
     """Counts bytes that nothing here can read: audio, images, encoded content."""
 
-    __slots__ = ("_bytes", "_counts_text", "ended")
+    __slots__ = ("_bytes", "_counts_text", "ended", "usage")
 
     buffers = False
     rewrites = False
-    usage: Usage | None = None
     finish = ""
     broken = False
 
     def __init__(self, *, text: bool = False) -> None:
         self.ended = False
+        self.usage: Usage | None = None
         self._bytes = 0
         self._counts_text = text
+
+    def told_in_head(self, prompt: int, output: int) -> None:
+        """The head is all that can be read of it."""
+        self.usage = Usage(prompt, output)
 
     @property
     def output_estimate(self) -> int:
@@ -144,18 +154,29 @@ def inspector_for(dialect: str, endpoint: str, content_type: str, strips: frozen
     media = content_type.partition(";")[0].strip().lower()
     if shape is None or status >= FIRST_ERROR_STATUS:
         return OpaqueInspector()
-    if endpoint.startswith(WORDLESS):
-        return BodyReader(shape, text=False) if _is_json(media) else OpaqueInspector()
-    if endpoint in RESULT_ENDPOINTS:
+    if endpoint in RESULTS_OF:
         return RecordStripper(RESULTS, strips) if strips else OpaqueInspector()
+    if endpoint.startswith(STORED):
+        return OpaqueInspector()
+    writes = not endpoint.startswith(WORDLESS)
     if media == _EVENTS and hide_usage:
         strips |= {"usage"}
-    if strips:
+    if strips and writes:
         return _stripper(shape, strips, dialect, endpoint, media)
-    return _reader(shape, dialect, endpoint, media)
+    return _reader(shape, dialect, endpoint, media, writes=writes)
 
 
-def _reader(shape: Shape, dialect: str, endpoint: str, media: str) -> Inspector:
+def realtime_usage(message: bytes | str) -> Usage | None:
+    """What one server message of a realtime session costs; None for all but `response.done`."""
+    raw = message.encode() if isinstance(message, str) else message
+    if b"response.done" not in raw:
+        return None
+    tally = Tally()
+    read_json(raw, ANSWERS, tally)
+    return tally.usage
+
+
+def _reader(shape: Shape, dialect: str, endpoint: str, media: str, *, writes: bool) -> Inspector:
     if media == _EVENTS:
         return EventReader(shape)
     if media in _RECORDS:
@@ -164,7 +185,7 @@ def _reader(shape: Shape, dialect: str, endpoint: str, media: str) -> Inspector:
         return FrameReader(shape)
     if _is_array(dialect, endpoint):
         return ArrayReader(shape)
-    return BodyReader(shape) if _is_json(media) else OpaqueInspector(text=True)
+    return BodyReader(shape, text=writes) if _is_json(media) else OpaqueInspector(text=writes)
 
 
 def _stripper(shape: Shape, strips: frozenset[str], dialect: str, endpoint: str, media: str) -> Inspector:

@@ -77,7 +77,7 @@ class RecordStripper(Tallied):
     def close(self) -> bytes:
         """A last line that nothing ended."""
         line = self._lines.close()
-        return self._record(line) if line.strip() and not self.ended else b""
+        return self._record(line).removesuffix(b"\n") if line.strip() and not self.ended else b""
 
     def cut(self, error_event: bytes) -> bytes:
         """What is held back of a line that hasn't ended is dropped."""

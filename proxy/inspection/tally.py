@@ -34,6 +34,7 @@ class Tally:
         "_output",
         "_prompt",
         "_reasoning",
+        "complete",
         "deltas",
         "finish",
         "reported",
@@ -48,6 +49,8 @@ class Tally:
         self._output = 0
         self._reasoning = 0
         self.reported = False
+        self.complete = False
+        """The whole answer came, whether or not it tells a finish reason."""
         self.finish = ""
         self.deltas = 0
         self.text_bytes = 0
@@ -112,7 +115,7 @@ class Tally:
             return None
         output = self._output
         estimated = False
-        if not self.finish and self.output_estimate > output:
+        if not (self.finish or self.complete) and self.output_estimate > output:
             output, estimated = self.output_estimate, True
         prompt = self._prompt + self._cache_created + self._cache_read
         return Usage(prompt, output, self._cached + self._cache_read, self._reasoning, estimated)
@@ -127,6 +130,10 @@ class Tallied:
         self._tally = Tally()
         self.broken = False
         self.ended = False
+
+    def told_in_head(self, prompt: int, output: int) -> None:
+        """The answer's head told its usage, as Bedrock's does for InvokeModel; what the body tells replaces it."""
+        self._tally.report(prompt=prompt, output=output)
 
     @property
     def usage(self) -> Usage | None:

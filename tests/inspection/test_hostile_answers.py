@@ -52,7 +52,7 @@ def streams(draw: st.DrawFn) -> tuple[str, bytes]:
 
 
 @given(st.sampled_from(sorted(SHAPES)), st.sampled_from(["chat", "stream_generate_content"]), streams(), st.booleans(), st.data())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_values_of_any_type_raise_nothing_and_are_read_the_same_however_cut(dialect, endpoint, stream, strip, data):
     media, sent = stream
     cut = data.draw(st.integers(0, len(sent)))

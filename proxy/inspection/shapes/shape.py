@@ -122,8 +122,8 @@ def report_openai_usage(usage: Json, tally: Tally) -> None:
     prompt = count(usage.get("prompt_tokens", usage.get("input_tokens")))
     written = count(usage.get("completion_tokens", usage.get("output_tokens")))
     total = count(usage.get("total_tokens"))
-    prompt_details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details") or {}
-    written_details = usage.get("completion_tokens_details") or usage.get("output_tokens_details") or {}
+    prompt_details = _details(usage, "prompt_tokens_details", "input_tokens_details", "input_token_details")
+    written_details = _details(usage, "completion_tokens_details", "output_tokens_details")
     cached = count(prompt_details.get("cached_tokens")) or count(usage.get("prompt_cache_hit_tokens"))
     tally.report(
         prompt=prompt,
@@ -131,3 +131,8 @@ def report_openai_usage(usage: Json, tally: Tally) -> None:
         cached=cached,
         reasoning=count(written_details.get("reasoning_tokens")),
     )
+
+
+def _details(usage: Json, *names: str) -> Json:
+    """The first of these that is there: chat completions, responses, realtime."""
+    return next((usage[name] for name in names if usage.get(name)), {})
