@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-import numpy as np
-
 from proxy.detection.accounts.account import Account
 from proxy.detection.accounts.shape import REASONING, SAMPLED, network, shape, signature
 from proxy.detection.accounts.table import Accounts
@@ -18,12 +16,10 @@ from proxy.detection.campaigns.board import Board
 from proxy.detection.campaigns.candidate import YOUNG_DAYS, Candidate
 from proxy.detection.campaigns.review import Reviewer
 from proxy.detection.campaigns.ticket import Ticket
+from proxy.detection.census import Census
 from proxy.detection.config import DetectionConfig
 from proxy.detection.evidence.table import EvidenceTable
-from proxy.detection.index.batch import Batch
-from proxy.detection.index.fingerprints import Fingerprints
 from proxy.detection.index.population import Population
-from proxy.detection.index.surprise import decades, expected
 from proxy.detection.observation import NO_SIGNALS, Observation, Signals
 from proxy.detection.report import AccountReport, CampaignReport
 from proxy.detection.reports import account_report, campaign_report
@@ -32,9 +28,6 @@ from proxy.detection.text.extraction import Extraction, Extractor
 from proxy.detection.text.intent import Intents
 from proxy.dialects.call import Usage
 
-MIN_SPREAD: Final = 2.0
-"""Decades of surprise from which a fingerprint is watched."""
-MIN_PRINCIPALS: Final = 6
 RELEASE_S: Final = 7 * 86400.0
 NO_INTENTS: Final = Intents({})
 
@@ -55,14 +48,11 @@ class Detector:
         self._extractor = Extractor(intents, bank)
         self._accounts = Accounts(config.accounts, config.account_ttl_s)
         self._population = Population()
-        self._index = Fingerprints(config.index_bits, config.doorkeeper_bits)
-        self._batch: Batch[Account] = Batch(config.buffered)
         self._board = Board(evidence, self._population, intents, config.candidates)
+        self._census = Census(config, self._accounts, self._board)
         self._reviewer = Reviewer(evidence, config, self._board, intents, seed)
         self._tickets: dict[Ticket, None] = {}
         self._memo: tuple[Observation, Extraction] | None = None
-        self._rotated_at = -1.0
-        self._exposure = 0.0
         self._now = 0.0
 
     def assess(self, account: str, now: float, observation: Observation | None = None) -> Signals:
@@ -73,7 +63,7 @@ class Detector:
         """
         known = self._accounts.get(account)
         signals = self._reviewer.signals(known, now) if known is not None else NO_SIGNALS
-        if observation is None or signals.level or not self._board.campaigns or observation.waived:
+        if observation is None or signals.level or not self._board.raised or observation.waived:
             return signals
         campaign = self._board.known(self._extract(observation, known).fingerprints)
         if campaign is None or not self._reviewer.recognisable(known, campaign, now):
@@ -102,10 +92,12 @@ class Detector:
             self._tickets[ticket] = None
         if observation.waived or not extraction.fingerprints:
             return ticket
-        self._keep(extraction, account)
-        for candidate in self._board.match(account, extraction.fingerprints, now):
+        self._census.add(extraction.fingerprints, account, self._tickets, now)
+        text = self._board.match(account, extraction.fingerprints, now)
+        if text is not None:
+            candidate = text.candidate
             self._board.send(ticket, candidate, extraction, bits, call.model, now)
-            if candidate.campaign:
+            if candidate.level:
                 account.standing.review_at = now
         return ticket
 
@@ -119,11 +111,6 @@ class Detector:
                 self._population.identifier(identifier)
         return account
 
-    def _keep(self, extraction: Extraction, account: Account) -> None:
-        if not self._batch.room(len(extraction.fingerprints)):
-            self._flush()
-        self._batch.add(extraction.fingerprints, account.principal, account)
-
     def finished(self, ticket: Ticket, usage: Usage, status: int, now: float) -> None:
         """The exchange ended with an answer of this size and status; 429 from upstream counts as being told to slow down."""
         if not ticket.open:
@@ -132,7 +119,8 @@ class Detector:
         self._tickets.pop(ticket, None)
         account = ticket.account
         account.ended(usage, now)
-        for candidate in ticket.candidates:
+        for sent in ticket.candidates:
+            candidate = sent.current()
             candidate.independence.end(account.principal, now)
             if status == 429:
                 candidate.pauses.slowed(account.principal, now)
@@ -144,7 +132,7 @@ class Detector:
             return
         account.refused = min(account.refused + 1, 1 << 30)
         for number in account.memberships:
-            candidate = self._board.candidates.get(number)
+            candidate = self._board.get(number)
             if candidate is not None:
                 candidate.pauses.arrived(account.principal, now)
                 if status == 429:
@@ -153,70 +141,17 @@ class Detector:
     def sweep(self, now: float) -> None:
         """Periodic work, every ten to thirty seconds of event time: count, group, test, judge, forget."""
         self._now = max(self._now, now)
-        self._flush()
-        if self._rotated_at < 0.0:
-            self._rotated_at = now
-        if now - self._rotated_at >= self._config.generation_s:
-            self._exposure = self._exposure * 0.96 + self._active()
-            self._index.rotate()
-            self._rotated_at = now
+        self._census.count(self._tickets, now)
         self._board.judge(now, self._wake)
-        self._reviewer.brake(self._active())
+        self._reviewer.brake(float(len(self._accounts)))
         self._accounts.expire(now)
         self._expire_tickets(now)
-
-    def _active(self) -> float:
-        return max(1.0, float(len(self._accounts)))
 
     def _wake(self, candidate: Candidate) -> None:
         for principal in candidate.principals:
             account = self._accounts.of_principal(principal)
             if account is not None:
                 account.standing.review_at = self._now
-
-    def _flush(self) -> None:
-        hashes, principals = self._batch.pairs()
-        if hashes.size:
-            shared = self._index.add(hashes, principals)
-            rates = expected(shared.history, self._active(), self._exposure)
-            spread = decades(shared.now, rates, float(self._index.used + 1))
-            hot = (spread >= MIN_SPREAD) & (shared.now >= MIN_PRINCIPALS)
-            fresh = []
-            for fingerprint, surprise, place in zip(
-                shared.fingerprints[hot].tolist(), spread[hot].tolist(), shared.places[hot].tolist(), strict=True
-            ):
-                if self._board.watch.add(fingerprint, surprise):
-                    fresh.append((fingerprint, place))
-            if fresh:
-                self._group(fresh)
-        self._batch.clear()
-
-    def _group(self, fresh: list[tuple[int, int]]) -> None:
-        """Found candidates from fingerprints that just became surprising, and enrol those that sent them before."""
-        found: set[Candidate] = set()
-        for account, hits in self._batch.sending(np.array([fingerprint for fingerprint, _ in fresh], np.uint64)):
-            found.update(self._board.match(account, tuple(hits), self._now))
-        places = dict(fresh)
-        for candidate in found:
-            first: dict[int, int] = {}
-            for fingerprint in candidate.fingerprints:
-                for member in self._index.members(places[fingerprint]) if fingerprint in places else ():
-                    first[member] = first.get(member, 0) + 1
-            needed = candidate.needed()
-            for principal, count in first.items():
-                early = self._accounts.of_principal(principal)
-                if early is not None and count >= needed and principal not in candidate.principals:
-                    candidate.enrol(early)
-        if found:
-            self._rematch(found)
-
-    def _rematch(self, found: set[Candidate]) -> None:
-        """Requests in flight may be sendings of candidates that were just founded: their ends count."""
-        for ticket in self._tickets:
-            for candidate, count in self._board.watch.counted(self._board.watch.hits(ticket.fingerprints))[0].items():
-                if candidate in found and candidate not in ticket.candidates and count >= candidate.needed():
-                    candidate.independence.start(ticket.account.principal, self._now)
-                    ticket.candidates.append(candidate)
 
     def _expire_tickets(self, now: float) -> None:
         stale = []
@@ -235,7 +170,7 @@ class Detector:
     def campaigns(self, now: float) -> list[CampaignReport]:
         """All campaigns, strongest first; what the last sweep made of them."""
         self._now = max(self._now, now)
-        reports = [campaign_report(campaign, self._reviewer.table) for campaign in self._board.campaigns.values()]
+        reports = [campaign_report(campaign, self._reviewer.table) for campaign in self._board.campaigns]
         return sorted(reports, key=lambda report: (-report.level, -report.size))
 
     def release(self, subject: str, reason: str, now: float) -> None:
@@ -254,9 +189,9 @@ class Detector:
             "accounts_evicted": float(self._accounts.evicted),
             "candidates": float(len(self._board.candidates)),
             "candidates_dropped": float(self._board.dropped),
-            "index_used": self._index.used / self._index.capacity,
-            "index_evicted": float(self._index.evicted),
-            "index_bytes": float(self._index.size_bytes),
+            "index_used": self._census.index.used / self._census.index.capacity,
+            "index_evicted": float(self._census.index.evicted),
+            "index_bytes": float(self._census.index.size_bytes),
             "watched_fingerprints": float(len(self._board.watch)),
             "in_flight": float(len(self._tickets)),
         }

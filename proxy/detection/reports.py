@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from proxy.detection.accounts.account import Account
-from proxy.detection.campaigns.campaign import Campaign
+from proxy.detection.campaigns.candidate import Candidate
 from proxy.detection.campaigns.review import Reviewer
 from proxy.detection.evidence.fusion import Finding
 from proxy.detection.evidence.table import EvidenceTable
@@ -22,7 +22,7 @@ def account_report(account: Account, reviewer: Reviewer, now: float) -> AccountR
         level=account.standing.level,
         score=verdict.score,
         families=tuple(family for family, _ in verdict.families),
-        campaign=campaign.id if campaign is not None else "",
+        campaign=campaign.id if campaign is not None and campaign.level_at else "",
         evidence=_evidence(reviewer.table, reviewer.findings(account, campaign)),
         requests=account.total,
         first_seen=account.first_seen,
@@ -37,20 +37,19 @@ def account_report(account: Account, reviewer: Reviewer, now: float) -> AccountR
     )
 
 
-def campaign_report(campaign: Campaign, table: EvidenceTable) -> CampaignReport:
+def campaign_report(campaign: Candidate, table: EvidenceTable) -> CampaignReport:
     """What is known of a campaign."""
-    members = tuple(dict.fromkeys(name for candidate in campaign.candidates for name in candidate.sample))
     return CampaignReport(
         id=campaign.id,
         level=campaign.level,
         score=campaign.verdict.score,
         size=campaign.size,
-        members=members[:32],
+        members=tuple(campaign.sample),
         families=tuple(family for family, _ in campaign.verdict.families),
         evidence=_evidence(table, campaign.findings),
         first_seen=campaign.first_seen,
         last_seen=campaign.last_seen,
-        sendings=sum(candidate.sendings for candidate in campaign.candidates),
+        sendings=campaign.sendings,
         level_at=tuple(sorted(campaign.level_at.items())),
     )
 

@@ -1,17 +1,16 @@
-"""All candidates and campaigns: who is followed, what the evidence says, what belongs together. Bounded in number and size."""
+"""All candidates: who is followed, what the evidence says, what belongs together. Bounded in number and size."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from proxy.detection.accounts.account import Account
-from proxy.detection.campaigns.campaign import Campaign, belong_together
-from proxy.detection.campaigns.candidate import BANK, TEXT, Candidate
+from proxy.detection.campaigns.candidate import Candidate
 from proxy.detection.campaigns.findings import findings
+from proxy.detection.campaigns.shared_text import SharedText
 from proxy.detection.campaigns.ticket import Ticket
 from proxy.detection.campaigns.watch import Watch
-from proxy.detection.evidence.fusion import Finding, fuse, level_of
 from proxy.detection.evidence.table import EvidenceTable
 from proxy.detection.index.population import Population
 from proxy.detection.text.extraction import Extraction
@@ -20,109 +19,132 @@ from proxy.detection.text.intent import Intents
 IDLE_S: Final = 86400.0
 """A candidate that raised nothing is dropped after a day without a sending."""
 CAMPAIGN_IDLE_S: Final = 14 * 86400.0
-CONTRADICTED_S: Final = 3600.0
-INDEPENDENT_WEIGHT: Final = 8.0
+COMMON_MEMBERS: Final = 8
+COMMON_SHARE: Final = 0.5
+"""Two candidates are one when so many, and this share of the smaller one's members, are in both."""
+TEXTS: Final = 64
+"""Texts of one candidate; its slightest makes room."""
 
 
 class Board:
-    """Candidates by number, campaigns by number."""
+    """Candidates by number. A merged candidate's number leads to the one it was merged into."""
 
     def __init__(self, table: EvidenceTable, population: Population, intents: Intents, limit: int) -> None:
         """At most `limit` candidates."""
         self.candidates: dict[int, Candidate] = {}
-        self.campaigns: dict[int, Campaign] = {}
-        self.found: dict[int, list[Finding]] = {}
         self.watch = Watch(self._found)
-        self.bank = Candidate(0, BANK, 0xBA17, 0.0)
         self.dropped = 0
+        self._merged: dict[int, Candidate] = {}
+        self._common: dict[tuple[int, int], int] = {}
         self._table = table
         self._population = population
         self._intents = intents
         self._limit = limit
         self._numbers = 0
         self._now = 0.0
+        self._raised = False
 
-    def _found(self, key: int) -> Candidate:
-        return self._new(TEXT, key)
+    def get(self, number: int) -> Candidate | None:
+        """The candidate of a number, wherever it was merged into."""
+        return self.candidates.get(number) or self._merged.get(number)
 
-    def _new(self, kind: str, key: int) -> Candidate:
+    @property
+    def raised(self) -> bool:
+        """Whether any candidate is at level 1 or more, as of the last sweep."""
+        return self._raised
+
+    @property
+    def campaigns(self) -> list[Candidate]:
+        """Candidates that reached level 1."""
+        return [candidate for candidate in self.candidates.values() if candidate.level_at]
+
+    def _found(self, key: int) -> SharedText:
         if len(self.candidates) >= self._limit:
             self._drop(min(self.candidates.values(), key=self._worth))
         self._numbers += 1
-        candidate = Candidate(self._numbers, kind, key, self._now)
+        candidate = Candidate(self._numbers, key, self._now)
         self.candidates[candidate.number] = candidate
-        return candidate
+        text = SharedText(key, candidate)
+        candidate.texts.append(text)
+        return text
 
     def _worth(self, candidate: Candidate) -> tuple[bool, float]:
-        idle = self._now - candidate.last_seen
-        return candidate.campaign != 0, candidate.size / (1.0 + idle / 3600.0)
+        return bool(candidate.level_at), candidate.size / (1.0 + (self._now - candidate.last_seen) / 3600.0)
 
     def _drop(self, candidate: Candidate) -> None:
-        self.watch.drop(candidate)
-        self.candidates.pop(candidate.number, None)
-        self.found.pop(candidate.number, None)
+        for text in candidate.texts:
+            self.watch.drop(text)
+        del self.candidates[candidate.number]
+        self._merged = {number: into for number, into in self._merged.items() if into is not candidate}
+        self._common = {pair: count for pair, count in self._common.items() if candidate.number not in pair}
         self.dropped += 1
-        campaign = self.campaigns.get(candidate.campaign)
-        if campaign is not None:
-            campaign.candidates.remove(candidate)
-            if not campaign.candidates:
-                del self.campaigns[campaign.number]
 
-    def match(self, account: Account, fingerprints: tuple[int, ...], now: float) -> list[Candidate]:
-        """The candidates that a request of the account is a sending of."""
+    def match(self, account: Account, fingerprints: Iterable[int], now: float) -> SharedText | None:
+        """The shared text that a request of the account is a sending of."""
         self._now = now
         hits = self.watch.hits(fingerprints)
-        return self.watch.place(account, hits) if hits else []
+        return self.watch.place(account, hits) if hits else None
 
-    def known(self, fingerprints: tuple[int, ...]) -> Campaign | None:
-        """The strongest campaign that a request with these fingerprints belongs to; changes nothing."""
-        hits = self.watch.hits(fingerprints)
-        best: Campaign | None = None
-        if hits:
-            for candidate, count in self.watch.counted(hits)[0].items():
-                campaign = self.campaigns.get(candidate.campaign)
-                if campaign is not None and count >= candidate.needed() and (best is None or campaign.level > best.level):
-                    best = campaign
-        return best
+    def known(self, fingerprints: Iterable[int]) -> Candidate | None:
+        """The candidate that a request with these fingerprints would be a sending of; changes nothing."""
+        text = self.watch.best(self.watch.hits(fingerprints))
+        return text.candidate if text is not None else None
 
     def send(self, ticket: Ticket, candidate: Candidate, extraction: Extraction, shape: int, model: str, now: float) -> None:
         """A request in flight is a sending of the candidate."""
         candidate.sent(ticket.account, extraction, shape, model, now)
+        self.enrol(ticket.account, candidate)
         candidate.independence.start(ticket.account.principal, now)
         ticket.candidates.append(candidate)
 
+    def enrol(self, account: Account, candidate: Candidate) -> None:
+        """The account is a member; remember which other candidates it is a member of."""
+        if not candidate.enrol(account):
+            return
+        for number in account.memberships:
+            other = self.get(number)
+            if other is not None and other is not candidate:
+                pair = (min(other.number, candidate.number), max(other.number, candidate.number))
+                self._common[pair] = self._common.get(pair, 0) + 1
+
     def judge(self, now: float, wake: Callable[[Candidate], None]) -> None:
-        """Test all candidates, join them into campaigns, and wake the members of what changed."""
+        """Join and test all candidates, and wake the members of those whose standing changed."""
         self._now = now
-        for candidate in list(self.candidates.values()):
-            if now - candidate.last_seen > (CAMPAIGN_IDLE_S if candidate.campaign else IDLE_S):
-                self._drop(candidate)
+        for candidate in [one for one in self.candidates.values() if now - one.last_seen > (CAMPAIGN_IDLE_S if one.level_at else IDLE_S)]:
+            self._drop(candidate)
+        self._join(now, wake)
+        for candidate in self.candidates.values():
+            if candidate.tested != candidate.sendings:
+                candidate.measure(now)
+                candidate.findings = findings(candidate, self._table, self._population, self._intents)
+                candidate.tested = candidate.sendings
+            elif not candidate.level:
                 continue
-            self._measure(candidate, now)
-            self.found[candidate.number] = findings(candidate, self._table, self._population, self._intents)
-            if not candidate.campaign:
-                self._consider(candidate)
-        for campaign in list(self.campaigns.values()):
-            version = campaign.version
-            campaign.judge(self._table, self.found, now)
-            if campaign.version != version:
-                for candidate in campaign.candidates:
-                    wake(candidate)
+            if candidate.judge(self._table, now):
+                wake(candidate)
+        self._raised = any(candidate.level for candidate in self.candidates.values())
 
-    def _measure(self, candidate: Candidate, now: float) -> None:
-        pinned = candidate.independence.measure(now)
-        contradicted = pinned.ratio >= 0.7 and pinned.weight >= INDEPENDENT_WEIGHT and now - candidate.pinned_at > CONTRADICTED_S
-        if pinned.decades >= candidate.pinned.decades or contradicted:
-            candidate.pinned = pinned
-            candidate.pinned_at = now
+    def _join(self, now: float, wake: Callable[[Candidate], None]) -> None:
+        for (first, second), common in list(self._common.items()):
+            one, other = self.candidates.get(first), self.candidates.get(second)
+            if one is None or other is None:
+                self._common.pop((first, second), None)
+            elif common >= COMMON_MEMBERS and common >= COMMON_SHARE * min(one.size, other.size):
+                self._merge(one, other, now)
+                wake(one)
 
-    def _consider(self, candidate: Candidate) -> None:
-        for campaign in self.campaigns.values():
-            if any(belong_together(candidate, other) for other in campaign.candidates):
-                candidate.campaign = campaign.number
-                campaign.candidates.append(candidate)
-                return
-        if level_of(self._table, fuse(self._table, self.found[candidate.number])) >= 1:
-            campaign = Campaign(candidate.number, candidate)
-            candidate.campaign = campaign.number
-            self.campaigns[campaign.number] = campaign
+    def _merge(self, one: Candidate, other: Candidate, now: float) -> None:
+        one.absorb(other, now)
+        for text in sorted(one.texts, key=lambda text: -text.sendings)[TEXTS:]:
+            self.watch.drop(text)
+            one.texts.remove(text)
+        del self.candidates[other.number]
+        self._merged = {number: one if into is other else into for number, into in self._merged.items()}
+        self._merged[other.number] = one
+        for (first, second), count in list(self._common.items()):
+            if other.number in {first, second}:
+                del self._common[first, second]
+                third = first if second == other.number else second
+                if third != one.number:
+                    pair = (min(third, one.number), max(third, one.number))
+                    self._common[pair] = max(count, self._common.get(pair, 0))

@@ -1,71 +1,92 @@
-"""A candidate: accounts that share something rare, and running counts of what they do with it.
+"""A candidate campaign: accounts that share something rare, running counts of what they do with it, and what the evidence says.
 
-The accounts may be honest users of a new tool; the tests in `findings` tell. Counts are per sending of the shared thing, so that
-an account's other traffic neither hides nor blurs them.
+Its members may be honest users of a new tool; the tests in `findings` tell. Counts are per sending of what is shared, so that an
+account's other traffic neither hides nor blurs them. From level 1 on a candidate is called a campaign.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeVar
 
 from proxy.detection.accounts.account import Account
 from proxy.detection.accounts.shape import MAXIMISED, REASONING, SAMPLED
 from proxy.detection.campaigns.measures.independence import UNKNOWN, Independence, Pinned
 from proxy.detection.campaigns.measures.pauses import Pauses
+from proxy.detection.campaigns.shared_text import SharedText
+from proxy.detection.evidence.fusion import Finding, Verdict, faded, fuse, level_of
+from proxy.detection.evidence.table import EvidenceTable
 from proxy.detection.text.extraction import Extraction
 from proxy.detection.text.intent import MAX_INTENTS
 
-TEXT: Final = "text"
-BANK: Final = "bank"
-IDENTITY: Final = "identity"
-
-FINGERPRINTS: Final = 512
 SAMPLE: Final = 32
 IDENTIFIERS: Final = 64
 MODELS: Final = 8
 YOUNG_DAYS: Final = 7.0
+CONTRADICTED_S: Final = 3600.0
+INDEPENDENT_WEIGHT: Final = 8.0
+_SAME_ODDS: Final = 0.1
+"""A change of log10 odds that members needn't be told."""
+_COUNTS: Final = ("sendings", "continued", "maximised", "reasoning", "sampled", "banked", "intended", "aged", "young")
+
+
+_Key = TypeVar("_Key")
+
+
+def _add(mine: dict[_Key, int], theirs: dict[_Key, int]) -> None:
+    for key, count in theirs.items():
+        mine[key] = mine.get(key, 0) + count
 
 
 class Candidate:
-    """What is shared (`kind`, `key`), by whom, since when, and what they do."""
+    """What is shared, by whom, since when, what they do, and what that is worth."""
 
-    def __init__(self, number: int, kind: str, key: int, now: float) -> None:
+    def __init__(self, number: int, key: int, now: float) -> None:
         """`number` is unique in this process; `key` names the shared thing and is the same in every replica."""
         self.number = number
-        self.kind = kind
-        self.key = key
+        self.id = f"c-{key & 0xFFFFFFFFFFFF:012x}"
         self.first_seen = self.last_seen = now
-        self.spread = 0.0
-        """-log10 of the number of such texts expected by chance."""
-        self.fingerprints: dict[int, int] = {}
-        self.typical = 0.0
-        """Fingerprints of the candidate in a typical sending."""
-        self.sendings = self.continued = self.maximised = self.reasoning = self.sampled = self.banked = 0
+        self.texts: list[SharedText] = []
+        self.sendings = self.continued = self.maximised = self.reasoning = self.sampled = self.banked = self.intended = 0
+        self.aged = self.young = 0
         self.intents = [0] * MAX_INTENTS
         self.models: dict[str, int] = {}
         self.principals: dict[int, int] = {}
         self.sum_squares = 0
         self.sample: list[str] = []
         self.identifiers: dict[int, int] = {}
-        self.aged = self.young = 0
         self.independence = Independence(now)
         self.pinned: Pinned = UNKNOWN
         self.pinned_at = now
         self.pauses = Pauses()
-        self.campaign = 0
-        """Number of the campaign it belongs to; 0 for none."""
+        self.findings: list[Finding] = []
+        self.verdict = Verdict(-9.0, (), together=False)
+        self.level = 0
+        self.level_at: dict[int, float] = {}
+        self.tested = -1
+        """Sendings when it was last tested."""
+        self.exempt_until = 0.0
+        self.note = ""
+        self.merged_into: Candidate | None = None
 
     @property
     def size(self) -> int:
-        """Principals that sent it."""
+        """Principals that sent something shared."""
         return len(self.principals)
 
-    def needed(self) -> float:
-        """Fingerprints a text must share to count as a sending."""
-        return max(3.0, 0.5 * self.typical)
+    @property
+    def spread(self) -> float:
+        """-log10 of the number of such texts expected by chance, of the most surprising one."""
+        return max((text.spread for text in self.texts), default=0.0)
+
+    def current(self) -> Candidate:
+        """This candidate, or the one it was merged into."""
+        candidate = self
+        while candidate.merged_into is not None:
+            candidate = candidate.merged_into
+        return candidate
 
     def sent(self, account: Account, extraction: Extraction, shape: int, model: str, now: float) -> None:
-        """An account sends the shared thing."""
+        """An account sends what is shared."""
         self.last_seen = max(self.last_seen, now)
         self.sendings += 1
         self.continued += extraction.continues
@@ -74,23 +95,23 @@ class Candidate:
         self.sampled += shape & SAMPLED != 0
         self.banked += extraction.in_bank
         bits = extraction.intents
+        self.intended += bits != 0
         while bits:
             low = bits & -bits
             self.intents[low.bit_length() - 1] += 1
             bits ^= low
         if model in self.models or len(self.models) < MODELS:
             self.models[model] = self.models.get(model, 0) + 1
-        self.enrol(account)
         self.pauses.arrived(account.principal, now)
 
-    def enrol(self, account: Account) -> None:
-        """Count a sending of the account's; its first one makes it a member."""
+    def enrol(self, account: Account) -> bool:
+        """Count a sending of the account's; its first one makes it a member. Whether it was the first."""
         account.joined(self.number)
         count = self.principals.get(account.principal, 0)
         self.principals[account.principal] = count + 1
         self.sum_squares += 2 * count + 1
         if count:
-            return
+            return False
         if len(self.sample) < SAMPLE:
             self.sample.append(account.name)
         self.aged += account.age_days >= 0.0
@@ -98,11 +119,49 @@ class Candidate:
         for identifier in account.identifiers:
             if identifier in self.identifiers or len(self.identifiers) < IDENTIFIERS:
                 self.identifiers[identifier] = self.identifiers.get(identifier, 0) + 1
+        return True
 
-    def adopt(self, fingerprint: int, principal: int) -> bool:
-        """Another fingerprint was sent along; it belongs once a second principal did so. Whether it now does."""
-        before = self.fingerprints.get(fingerprint)
-        if before is None and len(self.fingerprints) < FINGERPRINTS:
-            self.fingerprints[fingerprint] = principal
-            return False
-        return before is not None and before != principal
+    def absorb(self, other: Candidate, now: float) -> None:
+        """Become one with another candidate that has most of its members in common with this one."""
+        other.merged_into = self
+        self.first_seen = min(self.first_seen, other.first_seen)
+        self.last_seen = max(self.last_seen, other.last_seen)
+        for text in other.texts:
+            text.candidate = self
+        self.texts += other.texts
+        for name in _COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.intents = [mine + theirs for mine, theirs in zip(self.intents, other.intents, strict=True)]
+        _add(self.models, other.models)
+        _add(self.identifiers, other.identifiers)
+        _add(self.principals, other.principals)
+        self.sum_squares = sum(count * count for count in self.principals.values())
+        self.sample = list(dict.fromkeys(self.sample + other.sample))[:SAMPLE]
+        self.independence.absorb(other.independence, now)
+        if other.pinned.decades > self.pinned.decades:
+            self.pinned, self.pinned_at = other.pinned, other.pinned_at
+        for level, at in other.level_at.items():
+            self.level_at[level] = min(at, self.level_at.get(level, at))
+        self.exempt_until = max(self.exempt_until, other.exempt_until)
+        self.note = self.note or other.note
+        self.tested = -1
+
+    def measure(self, now: float) -> None:
+        """Keep the strongest evidence of pinned concurrency until later traffic contradicts it."""
+        pinned = self.independence.measure(now)
+        contradicted = pinned.ratio >= 0.7 and pinned.weight >= INDEPENDENT_WEIGHT and now - self.pinned_at > CONTRADICTED_S
+        if pinned.decades >= self.pinned.decades or contradicted:
+            self.pinned = pinned
+            self.pinned_at = now
+
+    def judge(self, table: EvidenceTable, now: float) -> bool:
+        """Fuse the findings; whether members need to be told."""
+        level, families, odds = self.level, self.verdict.families, self.verdict.log10_odds
+        verdict = fuse(table, self.findings, faded(table, now - self.last_seen))
+        self.level = 0 if now < self.exempt_until else level_of(table, verdict)
+        for reached in range(1, self.level + 1):
+            self.level_at.setdefault(reached, now)
+        same = self.level == level and len(families) == len(verdict.families) and abs(verdict.log10_odds - odds) < _SAME_ODDS
+        if not same:
+            self.verdict = verdict
+        return not same and (level > 0 or self.level > 0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from proxy.detection.campaigns.candidate import BANK, IDENTITY, TEXT, YOUNG_DAYS, Candidate
+from proxy.detection.campaigns.candidate import YOUNG_DAYS, Candidate
 from proxy.detection.campaigns.measures.evenness import dispersion, evenness
 from proxy.detection.evidence.fusion import Finding
 from proxy.detection.evidence.table import EvidenceTable
@@ -39,12 +39,15 @@ _Raw = tuple[str, float, str]
 
 
 def _spread(candidate: Candidate) -> Iterator[_Raw]:
-    if candidate.kind == TEXT:
+    if candidate.texts:
+        texts = "a text" if len(candidate.texts) == 1 else f"{len(candidate.texts)} texts"
         yield (
             "text.spread",
             candidate.spread,
-            (f"{candidate.size} accounts sent a text (key {candidate.key:016x}) that spread so widely for the first time; "
-            f"by chance 1 such text in 10^{candidate.spread:.0f} periods"),
+            (
+                f"{candidate.size} accounts sent {texts} (key {candidate.texts[0].key:016x}) that spread so widely for the first time; "
+                f"by chance 1 such text in 10^{candidate.spread:.0f} periods"
+            ),
         )
 
 
@@ -54,12 +57,14 @@ def _timing(candidate: Candidate) -> Iterator[_Raw]:
         yield (
             "timing.pinned",
             pinned.decades,
-            (f"together they hold {pinned.mean:.1f} +- {pinned.deviation:.1f} requests in flight; independent accounts would vary by "
-            f"+- {pinned.expected_deviation:.1f} (chance 10^-{min(pinned.decades, 99):.0f})"),
+            (
+                f"together they hold {pinned.mean:.1f} +- {pinned.deviation:.1f} requests in flight; independent accounts would vary by "
+                f"+- {pinned.expected_deviation:.1f} (chance 10^-{min(pinned.decades, 99):.0f})"
+            ),
         )
     elif pinned.ratio >= 0.7:
         yield "timing.independent", pinned.weight, f"their requests in flight vary as independent accounts' do (ratio {pinned.ratio:.2f})"
-    ratio = dispersion(candidate.size, sum(candidate.principals.values()), candidate.sum_squares) if candidate.kind == TEXT else 0.0
+    ratio = dispersion(candidate.size, sum(candidate.principals.values()), candidate.sum_squares)
     yield "timing.even", evenness(ratio), f"their counts differ {ratio:.2f} times as much as chance alone lets them"
     yield "timing.uneven", ratio, f"their counts differ {ratio:.1f} times as much as chance alone lets them, as users' do"
     pause = candidate.pauses.decades()
@@ -71,10 +76,11 @@ def _timing(candidate: Candidate) -> Iterator[_Raw]:
 
 
 def _intent(candidate: Candidate, intents: Intents) -> Iterator[_Raw]:
-    place = max(range(len(candidate.intents)), key=candidate.intents.__getitem__)
-    share = candidate.intents[place] / candidate.sendings
-    if share and place < len(intents.names):
-        yield "intent.shared", share, f"{share:.0%} of {candidate.sendings} sendings match the patterns of {intents.names[place]}"
+    share = candidate.intended / candidate.sendings
+    if share:
+        place = max(range(len(intents.names)), key=candidate.intents.__getitem__)
+        told = f"{share:.0%} of {candidate.sendings} sendings match a pattern file, most often {intents.names[place]}"
+        yield "intent.shared", share, told
 
 
 def _harvest(candidate: Candidate, shares: Shares) -> Iterator[_Raw]:
@@ -90,12 +96,9 @@ def _harvest(candidate: Candidate, shares: Shares) -> Iterator[_Raw]:
 
 
 def _bank(candidate: Candidate, shares: Shares) -> Iterator[_Raw]:
-    if candidate.kind == BANK:
-        yield "bank.shared", candidate.spread, f"{candidate.size} accounts sent questions of published banks, far more than chance lets"
-    elif candidate.kind == TEXT:
-        excess = candidate.banked / candidate.sendings
-        if excess > max(0.3, 3.0 * shares.banked):
-            yield "bank.shared", 6.0, f"{excess:.0%} of {candidate.sendings} sendings carry a question of a published bank"
+    share = candidate.banked / candidate.sendings
+    if share > max(0.3, 3.0 * shares.banked):
+        yield "bank.shared", share, f"{share:.0%} of {candidate.sendings} sendings carry a question of a published bank"
 
 
 def _identity(candidate: Candidate, population: Population) -> Iterator[_Raw]:
@@ -127,8 +130,3 @@ def _pivot(candidate: Candidate, population: Population, shares: Shares) -> Iter
             decades,
             f"{moved} of {candidate.sendings} sendings use a model first seen within 24 h; {expected:.0f} were due",
         )
-
-
-def kind_of(candidate: Candidate) -> str:
-    """What the members share, in words."""
-    return {TEXT: "a text", BANK: "questions of published banks", IDENTITY: "a network or client"}[candidate.kind]

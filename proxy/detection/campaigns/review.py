@@ -9,7 +9,7 @@ from xxhash import xxh32_intdigest
 
 from proxy.detection.accounts.account import Account
 from proxy.detection.campaigns.board import Board
-from proxy.detection.campaigns.campaign import Campaign
+from proxy.detection.campaigns.candidate import Candidate
 from proxy.detection.config import DetectionConfig
 from proxy.detection.evidence.fusion import Finding, Verdict, fuse, level_of
 from proxy.detection.evidence.table import EvidenceTable
@@ -42,17 +42,16 @@ class Reviewer:
             self.review(account, now)
         return standing.signals
 
-    def campaign_of(self, account: Account) -> Campaign | None:
+    def campaign_of(self, account: Account) -> Candidate | None:
         """The strongest campaign that the account itself sent something of."""
-        best: Campaign | None = None
+        best: Candidate | None = None
         for number in account.memberships:
-            candidate = self._board.candidates.get(number)
-            campaign = self._board.campaigns.get(candidate.campaign) if candidate is not None else None
-            if campaign is not None and (best is None or campaign.verdict.log10_odds > best.verdict.log10_odds):
-                best = campaign
+            candidate = self._board.get(number)
+            if candidate is not None and (best is None or candidate.verdict.log10_odds > best.verdict.log10_odds):
+                best = candidate
         return best
 
-    def findings(self, account: Account, campaign: Campaign | None) -> list[Finding]:
+    def findings(self, account: Account, campaign: Candidate | None) -> list[Finding]:
         """What speaks for and against the account."""
         found = list(campaign.findings) if campaign is not None else []
         if account.requests < OWN_REQUESTS:
@@ -91,19 +90,19 @@ class Reviewer:
         standing.signals = self._signals(standing.level, verdict, campaign)
         return verdict
 
-    def _signals(self, level: int, verdict: Verdict, campaign: Campaign | None) -> Signals:
+    def _signals(self, level: int, verdict: Verdict, campaign: Candidate | None) -> Signals:
         families = tuple(family for family, _ in verdict.families)
         if campaign is None or not campaign.level:
             return Signals(level, verdict.score, families)
         return Signals(level, verdict.score, families, campaign.id, campaign.size, campaign.first_seen)
 
-    def recognisable(self, account: Account | None, campaign: Campaign, now: float) -> bool:
+    def recognisable(self, account: Account | None, campaign: Candidate, now: float) -> bool:
         """Whether a request with a campaign's text may be acted on at once."""
         if campaign.level < 1:
             return False
         return account is None or (now >= account.standing.exempt_until)
 
-    def recognised(self, campaign: Campaign) -> Signals:
+    def recognised(self, campaign: Candidate) -> Signals:
         """Signals for a request that carries a known campaign's text: throttling, never more."""
         return self._signals(1, campaign.verdict, campaign)
 
@@ -123,7 +122,7 @@ class Reviewer:
             account.standing.exempt_until = until
             account.standing.note = note
             account.standing.review_at = now
-        for campaign in self._board.campaigns.values():
+        for campaign in self._board.campaigns:
             if campaign.id == subject:
                 campaign.exempt_until = until
                 campaign.note = note
@@ -136,7 +135,7 @@ class Reviewer:
                 levels[str(level)] += 1.0
         families: dict[str, float] = {}
         times = []
-        for campaign in self._board.campaigns.values():
+        for campaign in self._board.campaigns:
             for family, weight in campaign.verdict.families:
                 families[family] = families.get(family, 0.0) + weight
             if 1 in campaign.level_at:

@@ -1,7 +1,7 @@
-"""Surprising fingerprints that are looked for in every request, grouped into candidates by what is sent together.
+"""Surprising fingerprints that are looked for in every request, grouped into shared texts by what is sent together.
 
-A fingerprint becomes loose when the index finds its spread surprising; three loose ones in one request found a candidate, and
-further ones join it when two principals send them along.
+A fingerprint becomes loose when the index finds its spread surprising; three loose ones in one request found a text, and further
+ones join it when two principals send them along.
 """
 
 from __future__ import annotations
@@ -10,20 +10,18 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from proxy.detection.accounts.account import Account
-from proxy.detection.campaigns.candidate import Candidate
+from proxy.detection.campaigns.shared_text import FEWEST, SharedText
 
-TOGETHER: Final = 3
-"""Fingerprints that found a candidate: a stretch of seven words or more."""
 LOOSE: Final = 1 << 15
 
 
 class Watch:
-    """Fingerprint -> candidate, or None while it is loose. Bounded by the candidates' bounds plus the loose ones."""
+    """Fingerprint -> shared text, or None while it is loose. Bounded by the texts' bounds plus the loose ones."""
 
-    def __init__(self, found: Callable[[int], Candidate]) -> None:
-        """`found` makes a candidate from its key."""
+    def __init__(self, found: Callable[[int], SharedText]) -> None:
+        """`found` makes a text from its key."""
         self._found = found
-        self._watched: dict[int, Candidate | None] = {}
+        self._watched: dict[int, SharedText | None] = {}
         self._loose: dict[int, float] = {}
 
     def __len__(self) -> int:
@@ -48,48 +46,52 @@ class Watch:
         watched = self._watched
         return [fingerprint for fingerprint in fingerprints if fingerprint in watched]
 
-    def counted(self, hits: Iterable[int]) -> tuple[dict[Candidate, int], list[int]]:
-        """Hits by candidate, and the loose ones."""
-        counts: dict[Candidate, int] = {}
-        loose = []
-        for fingerprint in hits:
-            candidate = self._watched.get(fingerprint)
-            if candidate is None:
-                loose.append(fingerprint)
-            else:
-                counts[candidate] = counts.get(candidate, 0) + 1
-        return counts, loose
+    def best(self, hits: list[int]) -> SharedText | None:
+        """The text that a request with these hits would be a sending of; changes nothing."""
+        return self._best(hits)[0] if hits else None
 
-    def place(self, account: Account, hits: list[int]) -> list[Candidate]:
-        """The candidates that a request with these hits is a sending of. May found one and lets candidates grow."""
-        counts, loose = self.counted(hits)
-        matched = []
-        for candidate, count in counts.items():
-            if count >= candidate.needed():
-                matched.append(candidate)
-                candidate.typical += 0.05 * (count - candidate.typical)
-        if not loose:
-            return matched
-        if matched:
-            best = max(matched, key=lambda candidate: counts[candidate])
+    def place(self, account: Account, hits: list[int]) -> SharedText | None:
+        """The text that a request with these hits is a sending of. May found one and lets texts grow.
+
+        A request that shares several texts is a sending of the one it shares most of: a popular phrase in a campaign's payload
+        must not inherit what the campaign's template asks for.
+        """
+        best, count, loose = self._best(hits)
+        if best is not None:
+            best.sent(count)
             for fingerprint in loose:
                 if best.adopt(fingerprint, account.principal):
                     self._settle(fingerprint, best)
-        elif len(loose) >= TOGETHER:
-            candidate = self._found(min(loose))
-            for fingerprint in loose:
-                candidate.fingerprints[fingerprint] = account.principal
-                self._settle(fingerprint, candidate)
-            candidate.typical = float(len(loose))
-            matched.append(candidate)
-        return matched
+            return best
+        if len(loose) < FEWEST:
+            return None
+        text = self._found(min(loose))
+        for fingerprint in loose:
+            text.fingerprints[fingerprint] = account.principal
+            self._settle(fingerprint, text)
+        text.sent(len(loose))
+        return text
 
-    def _settle(self, fingerprint: int, candidate: Candidate) -> None:
-        candidate.spread = max(candidate.spread, self._loose.pop(fingerprint, 0.0))
-        self._watched[fingerprint] = candidate
+    def _best(self, hits: list[int]) -> tuple[SharedText | None, int, list[int]]:
+        counts: dict[SharedText, int] = {}
+        loose = []
+        for fingerprint in hits:
+            text = self._watched.get(fingerprint)
+            if text is None:
+                loose.append(fingerprint)
+            else:
+                counts[text] = counts.get(text, 0) + 1
+        best = max(counts, key=counts.__getitem__, default=None)
+        if best is None or counts[best] < best.needed():
+            return None, 0, loose
+        return best, counts[best], loose
 
-    def drop(self, candidate: Candidate) -> None:
-        """Stop looking for a candidate."""
-        for fingerprint in candidate.fingerprints:
-            if self._watched.get(fingerprint) is candidate:
+    def _settle(self, fingerprint: int, text: SharedText) -> None:
+        text.spread = max(text.spread, self._loose.pop(fingerprint, 0.0))
+        self._watched[fingerprint] = text
+
+    def drop(self, text: SharedText) -> None:
+        """Stop looking for a text."""
+        for fingerprint in text.fingerprints:
+            if self._watched.get(fingerprint) is text:
                 del self._watched[fingerprint]

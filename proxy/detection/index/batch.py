@@ -40,13 +40,14 @@ class Batch(Generic[Sender]):
         return self._hashes[: self._used], self._principals[: self._used]
 
     def sending(self, wanted: Hashes) -> list[tuple[Sender, list[int]]]:
-        """The requests that hold any of the wanted fingerprints, with those they hold."""
+        """The requests that hold any of the wanted fingerprints, each with all of its own."""
+        ends = np.asarray(self._ends)
         places = np.flatnonzero(np.isin(self._hashes[: self._used], wanted))
-        requests = np.searchsorted(np.asarray(self._ends), places, side="right")
-        found: dict[int, list[int]] = {}
-        for request, place in zip(requests.tolist(), places.tolist(), strict=True):
-            found.setdefault(request, []).append(int(self._hashes[place]))
-        return [(self._senders[request], hits) for request, hits in found.items()]
+        found = []
+        for request in np.unique(np.searchsorted(ends, places, side="right")).tolist():
+            begin = self._ends[request - 1] if request else 0
+            found.append((self._senders[request], self._hashes[begin : self._ends[request]].tolist()))
+        return found
 
     def clear(self) -> None:
         """Empty it."""

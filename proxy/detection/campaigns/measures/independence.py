@@ -100,6 +100,12 @@ class Independence:
         each[0] += by
         self.count += by
 
+    def absorb(self, other: Independence, now: float) -> None:
+        """Go on with the other group's requests too; what it measured alone is forgotten."""
+        for principal, each in other._each.items():
+            for _ in range(int(each[0])):
+                self._change(principal, 1, now)
+
     def measure(self, now: float) -> Pinned:
         """Close the stretch if it is long enough, and say what all stretches say together."""
         if len(self._each) > TRACKED or now - self._since > STRETCH_MAX_S:
