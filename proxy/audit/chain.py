@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -73,7 +74,7 @@ def forge(head: Head, kind: str, body: object, key: ChainKey) -> tuple[bytes, He
     number = head.number + 1
     fields = {"n": number, "kind": kind, "key": key.id, "prev": head.mac, "body": body}
     signed = write_json(fields)[:-1]
-    mac = hmac.digest(key.secret, signed, "sha256").hex()
+    mac = _mac(key.secret, signed)
     return signed + _MAC_FIELD + mac.encode() + b'"}', Head(number, mac)
 
 
@@ -118,9 +119,21 @@ def _read(line: bytes, keys: Mapping[str, bytes]) -> _Line | None:
     secret = keys.get(key)
     if secret is None:
         return _Line(number, str(kind), str(previous), mac, sound=False, known_key=False)
-    wanted = hmac.digest(secret, line[:-_TAIL_BYTES], "sha256").hex()
+    wanted = _mac(secret, line[:-_TAIL_BYTES])
     sound = hmac.compare_digest(line[-_TAIL_BYTES:], _MAC_FIELD + wanted.encode() + b'"}')
     return _Line(number, str(kind), str(previous), mac, sound, known_key=True)
+
+
+def _mac(secret: bytes, signed: bytes) -> str:
+    keyed = _keyed(secret).copy()
+    keyed.update(signed)
+    return keyed.hexdigest()
+
+
+@lru_cache(maxsize=16)
+def _keyed(secret: bytes) -> hmac.HMAC:
+    """Setting a key up costs as much as the MAC of a line."""
+    return hmac.new(secret, digestmod=hashlib.sha256)
 
 
 class _Walk:

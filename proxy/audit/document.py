@@ -1,9 +1,8 @@
-"""A record as the JSON object that is logged: fields at their default are left out, so a line says what happened and nothing else."""
+"""A record as the JSON object that is logged: what every exchange has, and of the rest what says something."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any, Final
 
 import orjson
@@ -11,38 +10,62 @@ import orjson
 from proxy.audit.record import Record
 from proxy.dialects.call import NO_USAGE
 
-_SHAPED: Final = frozenset({"hits", "limits", "usage", "inspected", "facts"})
-_DURATIONS: Final = frozenset({"decide_s", "first_byte_s", "total_s"})
-_PLAIN: Final = tuple(field.name for field in fields(Record) if field.name not in _SHAPED | _DURATIONS)
+_OFTEN_EMPTY: Final = (
+    "rule", "code", "stream", "limits_degraded", "clamped", "stripped", "tags", "risk_level", "risk_score", "risk_families", "campaign",
+    "upstream", "upstream_status", "upstream_error", "upstream_retries", "facts",
+)  # fmt: skip
+"""Left out when they say nothing."""
 
 
 def document(record: Record) -> dict[str, Any]:
-    """The fields of `record` that say something, by name. Durations are in seconds, to the microsecond."""
-    shown: dict[str, Any] = {name: value for name in _PLAIN if (value := getattr(record, name))}
-    for name in _DURATIONS:
+    """The fields of `record` by name. Durations are in seconds, cut to the microsecond (round() takes as long as all the rest)."""
+    shown: dict[str, Any] = {
+        "id": record.id,
+        "at": record.at,
+        "revision": record.revision,
+        "method": record.method,
+        "endpoint": record.endpoint,
+        "dialect": record.dialect,
+        "model": record.model,
+        "client": record.client,
+        "account": record.account,
+        "country": record.country,
+        "asn": record.asn,
+        "geo_status": record.geo_status,
+        "outcome": record.outcome,
+        "status": record.status,
+        "inspected": record.inspected,
+        "estimated_tokens": record.estimated_tokens,
+        "request_bytes": record.request_bytes,
+        "response_bytes": record.response_bytes,
+        "decide_s": int(record.decide_s * 1e6) / 1e6,
+        "first_byte_s": int(record.first_byte_s * 1e6) / 1e6,
+        "total_s": int(record.total_s * 1e6) / 1e6,
+    }
+    for name in _OFTEN_EMPTY:
         if value := getattr(record, name):
-            shown[name] = round(value, 6)
+            shown[name] = value
     if record.hits:
         shown["hits"] = [_hit(*hit) for hit in record.hits]
     if record.limits:
         shown["limits"] = [_limit(*limit) for limit in record.limits]
     if record.usage != NO_USAGE:
         shown["usage"] = {name: value for name, value in record.usage._asdict().items() if value}
-    if not record.inspected:
-        shown["inspected"] = False
-    if record.facts:
-        shown["facts"] = record.facts
     return shown
 
 
 def _hit(rule: str, mode: str, effects: tuple[str, ...], waived_by: str) -> dict[str, Any]:
     hit: dict[str, Any] = {"rule": rule, "mode": mode, "effects": effects}
-    return hit | {"waived_by": waived_by} if waived_by else hit
+    if waived_by:
+        hit["waived_by"] = waived_by
+    return hit
 
 
 def _limit(limit: str, allowed: bool, remaining: float, shadow: bool) -> dict[str, Any]:  # noqa: FBT001  the order of Record.limits
-    told: dict[str, Any] = {"limit": limit, "allowed": allowed, "remaining": round(remaining, 6)}
-    return told | {"shadow": True} if shadow else told
+    told: dict[str, Any] = {"limit": limit, "allowed": allowed, "remaining": int(remaining * 1e6) / 1e6}
+    if shadow:
+        told["shadow"] = True
+    return told
 
 
 def write_json(value: object) -> bytes:

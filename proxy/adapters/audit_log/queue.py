@@ -145,4 +145,9 @@ class AuditLog:
 
 def body_of(said: Record | Mapping[str, Any]) -> dict[str, Any]:
     """What an entry says, as JSON."""
-    return document(said) if isinstance(said, Record) else dict(said)
+    if not isinstance(said, Record):
+        return dict(said)
+    try:
+        return document(said)
+    except (ValueError, TypeError, ArithmeticError) as error:  # one record that can't be told must not take its batch along
+        return {"id": str(said.id), "unwritable": type(error).__name__}
