@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import zstandard
 
-from proxy.adapters.geodata.database import Database, open_database
+from proxy.adapters.geodata.database import Database, open_database, open_shipped
 from proxy.adapters.geodata.records import Found
 from proxy.errors import ConfigError, Problem
 from proxy.identity.caller import UNKNOWN_REGION, Region
@@ -156,7 +156,7 @@ def hosting_numbers() -> frozenset[int]:
 
 def _embedded(name: str) -> Database:
     packed = (resources.files("proxy.adapters.geodata") / f"{name}.zst").read_bytes()
-    return open_database(f"embedded {name}", zstandard.ZstdDecompressor().decompress(packed))
+    return open_shipped(f"embedded {name}", zstandard.ZstdDecompressor().decompress(packed))
 
 
 def _stamp(path: Path) -> Stamp:
@@ -189,9 +189,7 @@ def _place(ip: str, databases: tuple[Database, ...], hosting: frozenset[int], ma
 def _join(region: Region, found: Found) -> Region:
     """Fill what is still unknown; the same object when there is nothing to fill."""
     if found.country and not region.country:
-        region = region._replace(
-            country=found.country, subdivision=found.subdivision, latitude=found.latitude, longitude=found.longitude
-        )
+        region = region._replace(country=found.country, subdivision=found.subdivision, latitude=found.latitude, longitude=found.longitude)
     elif found.subdivision and not region.subdivision and found.country == region.country:
         region = region._replace(subdivision=found.subdivision, latitude=found.latitude, longitude=found.longitude)
     if found.asn and not region.asn:

@@ -85,6 +85,7 @@ class TokenAccounts:
         try:
             content = _read(self.path)
             if content == self._content:
+                self._problem = ""
                 return False
             keys = read_keys(self.path, content)
         except ConfigError as error:
