@@ -14,3 +14,7 @@ handler.py       one exchange, from the first byte to the record: THE path, read
 
 replies.py words refusals, server.py wires the objects together, settings.py is what an operator sets, cli/ is the command line.
 """
+
+from typing import Final
+
+VERSION: Final = "0.1.0"

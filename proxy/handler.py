@@ -61,6 +61,8 @@ class Handler:
         self.world = world
         self.open = 0
         self.draining = False
+        self.observe_s = 0.0
+        """Seconds spent on showing exchanges to the detector."""
         self._empty = asyncio.Event()
 
     async def emptied(self, wait_s: float) -> int:
@@ -134,7 +136,9 @@ class Handler:
             if outgoing is None:
                 return await _answer(down, record, replies.no_upstream(route.dialect, record.id), "rejected")
             record.decide_s = perf_counter() - began - waited
+            asked = perf_counter()
             ticket = world.decider.watch(decision, observation, record.at)
+            self.observe_s += perf_counter() - asked
             try:
                 await relay(outgoing, down, record)  # 6 forward, 7 what comes back?
             finally:

@@ -6,7 +6,8 @@ import asyncio
 import gc
 import ssl
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from functools import partial
 from itertools import count
 from secrets import token_hex
 from traceback import walk_tb
@@ -15,9 +16,11 @@ from typing import Any, Final
 import structlog
 from aiohttp import web
 
-from proxy import replies
+from proxy import VERSION, replies
+from proxy.adapters import telling
 from proxy.adapters.building import build_parts, demo_settings, limit_store
 from proxy.adapters.demo.app import demo_app
+from proxy.adapters.prometheus import Metrics, Sample
 from proxy.adapters.traffic.listener import Listener
 from proxy.adapters.traffic.upstream import Upstream
 from proxy.audit.record import Record
@@ -43,10 +46,12 @@ class Server:
         self.demo = not settings.upstreams
         self.settings = demo_settings(settings) if self.demo else settings
         self.log = log
-        self.parts = build_parts(self.settings)
+        self.parts = build_parts(self.settings, log)
+        self.metrics = Metrics(VERSION)
         self.traffic_url = self.admin_url = ""
         self._tasks: set[asyncio.Task[None]] = set()
         self._runners: list[web.AppRunner] = []
+        self._sweep_s = 0.0
 
     async def start(self) -> None:
         """Bind both listeners and begin to serve. Raises OSError when an address can't be bound."""
@@ -58,6 +63,7 @@ class Server:
         self.listener = Listener(self.handler, self._refuse_bytes, settings.listen, settings.caps)
         host, port = await self.listener.open()
         self.traffic_url = _url("https" if settings.listen.tls else "http", host, port)
+        self._export()
         self._follow()
         gc.collect()
         gc.freeze()
@@ -75,8 +81,8 @@ class Server:
             caps=self.settings.caps,
             clock=time.time,
             next_id=lambda: f"{prefix}{next(numbers):x}",
-            digest=lambda text: text,
-            written=lambda record: None,
+            digest=self._digest,
+            written=self._written,
             fault=self._fault,
         )
 
@@ -98,6 +104,8 @@ class Server:
         await self.store.close()
         for runner in self._runners:
             await runner.cleanup()
+        if self.parts.records is not None:
+            await asyncio.to_thread(self.parts.records.close)
         self.log.info("stopped", cut=cut)
 
     def reload(self) -> None:
@@ -119,9 +127,35 @@ class Server:
             for _, secret in secrets:
                 secret.refresh()
 
+    def _export(self) -> None:
+        """Every part tells its state when Prometheus asks."""
+        parts, metrics = self.parts, self.metrics
+        metrics.add_source(partial(telling.policy_samples, parts.policies))
+        metrics.add_source(partial(telling.geo_samples, parts.geo))
+        metrics.add_source(partial(telling.store_samples, self.store))
+        metrics.add_source(self._own_samples)
+        if parts.records is not None:
+            metrics.add_source(partial(telling.record_samples, parts.records))
+        if parts.detector is not None:
+            metrics.add_source(partial(telling.detector_samples, parts.detector))
+        rules = parts.policies.current
+        metrics.know("rule", [entry.id for entry in rules.rules] + [entry.id for entry in rules.limits])
+        metrics.know("upstream", [upstream.name for upstream in self.upstreams])
+
+    def _own_samples(self) -> Iterator[Sample]:
+        yield Sample("tosproxy_ready", float(not self.reasons()))
+        yield Sample("tosproxy_open_requests", float(self.handler.open))
+        yield Sample("tosproxy_detection_observe_seconds_total", self.handler.observe_s)
+        yield Sample("tosproxy_detection_sweep_seconds", self._sweep_s)
+
+    def reasons(self) -> list[str]:
+        """Why no traffic should be sent here; empty when it should."""
+        return ["draining"] if self.handler.draining else []
+
     def _follow(self) -> None:
         """Follow every file that may change, each in a task of its own."""
         parts = self.parts
+        self._spawn(self.metrics.watch_lag())
         if parts.detector is not None:
             self._spawn(self._sweep(parts.detector))
         if not self.settings.watch:
@@ -137,7 +171,9 @@ class Server:
         """Search for campaigns for ever."""
         while True:
             await asyncio.sleep(self.settings.detection.sweep_s)
+            began = time.perf_counter()
             detector.sweep(time.time())
+            self._sweep_s = time.perf_counter() - began
 
     def _reloaded(self, what: str, status: Any) -> None:
         problems = getattr(status, "problems", ())
@@ -160,6 +196,14 @@ class Server:
         """A fault of our own: what and where, without the values that were handled."""
         frames = [f"{frame.f_code.co_filename.rpartition('/')[2]}:{line}" for frame, line in walk_tb(error.__traceback__)]
         self.log.error("fault", decision=decision, error=type(error).__name__, at=frames[-4:])
+
+    def _digest(self, text: str) -> str:
+        return text if self.settings.log.addresses else self.parts.digests.of(text, time.time())
+
+    def _written(self, record: Record) -> None:
+        self.metrics.observe(record)
+        if self.parts.records is not None:
+            self.parts.records.write(record)
 
     def _refuse_bytes(self, error: Exception | None) -> tuple[int, bytes, bytes]:
         """Bytes that aren't HTTP are answered and recorded like any other exchange."""

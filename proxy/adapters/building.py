@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import secrets
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +16,14 @@ import structlog
 from proxy.adapters.accounts.file import AccountsFile
 from proxy.adapters.accounts.sources import AccountSources
 from proxy.adapters.accounts.tokens import TokenAccounts
+from proxy.adapters.audit_log import AuditLog, FileSink, StreamSink
 from proxy.adapters.geo import GeoDatabases
 from proxy.adapters.memory_store import MemoryStore
 from proxy.adapters.policy_folder import PolicyFolder
 from proxy.adapters.redis_store import RedisStore
 from proxy.adapters.secrets import Secret, injected, read_secret
+from proxy.audit.chain import ChainKey
+from proxy.audit.digest import Digests
 from proxy.detection.config import DetectionConfig
 from proxy.detection.detector import Detector
 from proxy.detection.shipped import shipped_evidence, shipped_intents
@@ -27,7 +33,7 @@ from proxy.identity.address import Trust
 from proxy.identity.identify import Sources
 from proxy.identity.region import EdgeHeaders
 from proxy.limits.ask import LimitStore
-from proxy.settings import Detection, Identity, Settings, Upstream
+from proxy.settings import Detection, Identity, Log, Settings, Upstream
 
 DAY_S: Final = 86_400.0
 LOOPBACK: Final = ("127.0.0.0/8", "::1/128")
@@ -46,9 +52,11 @@ class Parts(NamedTuple):
     secrets: tuple[tuple[Upstream, list[tuple[str, Secret]]], ...]
     digest_key: bytes
     detector: Detector | None
+    records: AuditLog | None
+    digests: Digests
 
 
-def build_parts(settings: Settings) -> Parts:
+def build_parts(settings: Settings, log: structlog.typing.FilteringBoundLogger) -> Parts:
     """Read every file. Raises ConfigError with the problems of all of them."""
     problems: list[Problem] = []
 
@@ -68,13 +76,14 @@ def build_parts(settings: Settings) -> Parts:
     joined = part(lambda: AccountSources(accounts, identity.account_headers))
     trust = part(lambda: _trust(identity))
     detector = part(lambda: _detector(settings.detection))
+    records = part(lambda: _records(settings.log, key or b"", log))
     headers = part(lambda: tuple((upstream, injected(upstream)) for upstream in settings.upstreams))
     if problems or policies is None or geo is None or joined is None or trust is None or headers is None or key is None:
         raise ConfigError(problems)
     edge = settings.geo.edge
     placed = EdgeHeaders(edge.country.lower(), edge.subdivision.lower(), edge.asn.lower()) if edge.country else None
     sources = Sources(trust, geo, joined, tokens, key, identity.account_header.lower(), placed)
-    return Parts(policies, geo, accounts, tokens, sources, headers, key, detector)
+    return Parts(policies, geo, accounts, tokens, sources, headers, key, detector, records, Digests(key))
 
 
 def digest_key(identity: Identity) -> bytes:
@@ -106,6 +115,17 @@ def _detector(given: Detection) -> Detector | None:
     override = _bytes_of(given.evidence_file, "detection.evidence_file") if given.evidence_file else None
     bank = load_bank(_bytes_of(given.bank_file, "detection.bank_file"), str(given.bank_file)) if given.bank_file else None
     return Detector(shipped_evidence(override), DetectionConfig(), bank, secrets.randbits(32), shipped_intents())
+
+
+def _records(given: Log, key: bytes, log: structlog.typing.FilteringBoundLogger) -> AuditLog | None:
+    """Where records go; None when they are switched off."""
+    if given.records == "off":
+        return None
+    if given.records == "stdout":
+        return AuditLog(StreamSink(sys.stdout.buffer), queue=given.queue, log=log)
+    chain = ChainKey(hashlib.sha256(key).hexdigest()[:8], hmac.digest(key, b"tos-proxy record chain", "sha256"))
+    sink = FileSink(given.file, chain, rotate_bytes=given.rotate_bytes, keep_files=given.keep_files, sync=given.sync)
+    return AuditLog(sink, queue=given.queue, log=log)
 
 
 def _bytes_of(path: Path, setting: str) -> bytes:

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from proxy.adapters.audit_log import AuditLog
 from proxy.adapters.geo import GeoDatabases
 from proxy.adapters.memory_store import MemoryStore
 from proxy.adapters.policy_folder import PolicyFolder
@@ -54,6 +55,14 @@ def store_samples(store: LimitStore) -> Iterator[Sample]:
         yield Sample("tosproxy_limit_store_failures_total", float(store.failures))
         yield Sample("tosproxy_limit_store_dropped_total", float(store.dropped))
         yield Sample("tosproxy_limit_overflow_total", float(store.overflowed))
+
+
+def record_samples(records: AuditLog) -> Iterator[Sample]:
+    """The log of records: what it wrote, what waits, what it had to drop."""
+    yield Sample("tosproxy_records_written_total", float(records.written))
+    yield Sample("tosproxy_records_waiting", float(records.waiting))
+    yield Sample("tosproxy_records_dropped_total", float(records.dropped_full), ("queue",))
+    yield Sample("tosproxy_records_dropped_total", float(records.dropped_unwritten), ("write",))
 
 
 def detector_samples(detector: Detector) -> Iterator[Sample]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import anthropic
-import httpx
 import openai
 import pytest
 
@@ -27,7 +26,7 @@ def proxy(serve) -> Running:
     return serve(SHIPPED)
 
 
-def _openai(proxy: Running, max_retries: int = 0, http_client: httpx.Client | None = None) -> openai.OpenAI:
+def _openai(proxy: Running, max_retries: int = 0, http_client: Any = None) -> openai.OpenAI:
     return openai.OpenAI(base_url=f"{proxy.url}/v1", api_key="sk-demo", max_retries=max_retries, http_client=http_client)
 
 
@@ -77,11 +76,11 @@ def test_a_spent_limit_is_retried_after_what_retry_after_says(serve):
     statuses: list[int] = []
     waits: list[str] = []
 
-    def seen(response: httpx.Response) -> None:
+    def seen(response: Any) -> None:
         statuses.append(response.status_code)
         waits.append(response.headers.get("retry-after", ""))
 
-    with httpx.Client(event_hooks={"response": [seen]}) as http, _openai(proxy, max_retries=2, http_client=http) as client:
+    with openai.DefaultHttpxClient(event_hooks={"response": [seen]}) as http, _openai(proxy, max_retries=2, http_client=http) as client:
         for _ in range(2):
             assert client.chat.completions.create(model="demo", messages=QUESTION).choices
     assert statuses == [200, 429, 200]
