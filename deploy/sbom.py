@@ -20,7 +20,7 @@ CYCLONEDX: Final = Path(sys.executable).parent / "cyclonedx-py"
 
 def write(python: Path, target: Path) -> None:
     """The bill of `python`'s environment, the same bytes for the same packages. Raises CalledProcessError when the tool refuses."""
-    command = [CYCLONEDX, "environment", "--pyproject", ROOT / "pyproject.toml", "--mc-type", "application"]
+    command: list[str | Path] = [CYCLONEDX, "environment", "--pyproject", ROOT / "pyproject.toml", "--mc-type", "application"]
     subprocess.run([*command, "--output-reproducible", "--of", "JSON", "-o", target, python], check=True, cwd=ROOT)
 
 
