@@ -178,6 +178,7 @@ ITEMS: tuple[Any, ...] = (
     {"type": "mcp_approval_response", "approve": True, "reason": CANARY},
     {"type": "additional_tools", "role": "developer", "tools": [{"type": "function", "name": "f", "description": CANARY}]},
     {"type": "program", "code": CANARY},
+    {"type": "configuration_update", "text": {"format": {"type": "json_schema", "schema": {"description": CANARY}}}},
     {"type": "of_tomorrow", "inside": {"deep": [CANARY]}},
 )
 
@@ -206,7 +207,7 @@ _RESPONSES_PROBES: dict[str, tuple[Probe, ...]] = {
         Probe(("input",), [{"type": "configuration_update", "reasoning": {"effort": "high"}}], True),
     ),
     "reasoning_effort": (
-        Probe(("reasoning", "effort"), "low", "low"),
+        Probe(("reasoning", "effort"), "medium", "medium"),
         Probe(("input",), [{"type": "configuration_update", "reasoning": {"effort": "high"}}], "high"),
     ),
     "reasoning_budget": SAMPLING["reasoning_budget"],

@@ -98,6 +98,8 @@ def read_item(prompt: Prompt, item: Document) -> None:
     elif kind.endswith("_output"):
         prompt.tool_results += 1
         _output(prompt, item)
+    elif kind == CONFIGURATION:
+        prompt.say_all("system", item.get("text"))
     elif kind == "additional_tools":
         for tool in items(item, "tools"):
             content.tool(prompt, tool)

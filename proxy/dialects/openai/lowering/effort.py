@@ -14,6 +14,7 @@ _DEFAULT: Final = "medium"
 """What those models do when the effort is left out."""
 
 _SWITCHES: Final = frozenset({"enable_thinking", "include_reasoning", "thinking_budget"})
+_NO_EFFORT: Final = {"effort": "none"}
 _NESTED_EFFORT: Final = (("reasoning", "effort"), ("chat_template_kwargs", "reasoning_effort"))
 _NESTED_BUDGET: Final = (("reasoning", "max_tokens"), ("thinking", "budget_tokens"))
 
@@ -92,6 +93,9 @@ def _lower(document: Document, most: str) -> bool:
 def _switch_off(document: Document) -> bool:
     """Remove every other way to ask for thinking."""
     changed = drop(document, _SWITCHES)
+    if document.get("reasoning") not in (None, _NO_EFFORT):
+        document["reasoning"] = dict(_NO_EFFORT)
+        changed = True
     if document.get("thinking") not in (None, False, {"type": "disabled"}):
         document["thinking"] = {"type": "disabled"}
         changed = True

@@ -65,9 +65,7 @@ def temperature(document: Document, most: float) -> bool:
 
 
 def _no_logprobs(document: Document, _: Any) -> bool:
-    asked = any(
-        document.get(key) not in {None, False} if key == "logprobs" else document.get(key) is not None for key in LOGPROBS & document.keys()
-    )
+    asked = any(document[key] is not None and document[key] is not False for key in LOGPROBS & document.keys())
     return drop(document, LOGPROBS) and asked
 
 
