@@ -110,7 +110,7 @@ class PolicyFolder:
         Loading runs in a thread, so that exchanges go on. File systems without events, and a folder that is itself swapped behind a
         link, are looked at every `look_every_s` seconds.
         """
-        before = _signature(self.folder)
+        before: tuple[object, ...] = ()  # the folder may have changed since it was loaded
         events = watchfiles.awatch(
             self.folder, watch_filter=None, yield_on_timeout=True, rust_timeout=int(look_every_s * 1000), debounce=200
         )
@@ -151,12 +151,17 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     """
     before = _read_once(folder)
     for _ in range(READINGS):
-        time.sleep(SETTLE_S)
+        rest()
         after = _read_once(folder)
         if after == before:
             return after
         before = after
     raise ConfigError([Problem(str(folder), 0, 0, "", "the folder keeps changing while it is read", "write to a copy and swap it in")])
+
+
+def rest() -> None:
+    """Let whoever is writing finish."""
+    time.sleep(SETTLE_S)
 
 
 def _read_once(folder: Path) -> dict[str, bytes]:
