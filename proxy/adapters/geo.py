@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import stat
+import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib import resources
@@ -95,6 +97,7 @@ class GeoDatabases:
         self._sources = [_Source(path) for path in paths]
         self._max_age_s = max_age_s
         self._hosting = hosting_numbers()
+        self._refreshing = threading.Lock()
         for source in self._sources:
             source.refresh()
         problems = [
@@ -116,9 +119,10 @@ class GeoDatabases:
 
     def refresh(self) -> bool:
         """Load the files that changed. Says whether any database was replaced. Safe to call from another thread."""
-        changed = [source.refresh() for source in self._sources]
-        if any(changed):
-            self._swap()
+        with self._refreshing:
+            changed = [source.refresh() for source in self._sources]
+            if any(changed):
+                self._swap()
         return any(changed)
 
     async def watch(self, every_s: float, report: Callable[[tuple[DatabaseStatus, ...]], None]) -> None:
@@ -161,6 +165,8 @@ def _embedded(name: str) -> Database:
 
 def _stamp(path: Path) -> Stamp:
     found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError("isn't a file")  # a pipe would be waited for without end
     return found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev
 
 

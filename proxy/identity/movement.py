@@ -111,6 +111,9 @@ def _recent(seen: dict[str, float] | dict[int, float], now: float) -> int:
 
 def _travel(track: _Track, latitude: float, longitude: float, now: float) -> None:
     if track.at > -math.inf:
+        if latitude == track.latitude and longitude == track.longitude:
+            track.at = max(track.at, now)
+            return
         way_km = distance_km(track.latitude, track.longitude, latitude, longitude)
         if way_km < _NEAR_KM:
             track.at = max(track.at, now)

@@ -162,7 +162,7 @@ def test_a_bad_key_set_keeps_the_last_good_one(accounts):
     assert accounts.account(token(), NOW) is not None
     accounts.path.unlink()
     assert not accounts.refresh()
-    assert "can't be read" in accounts.status.problem
+    assert "isn't there" in accounts.status.problem
     key_set(accounts.path, rsa_key(), ec_key(), ed_key())
     assert not accounts.refresh()
     assert accounts.status.problem == ""

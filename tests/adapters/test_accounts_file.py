@@ -1,4 +1,5 @@
 import asyncio
+import os
 
 import pytest
 from hypothesis import given, settings
@@ -103,6 +104,15 @@ def test_a_deleted_file_keeps_the_last_good_one_and_says_so(tmp_path):
     written(tmp_path)
     assert not accounts.refresh()
     assert accounts.status.problems == ()
+
+
+def test_a_pipe_in_place_of_the_file_is_told_and_not_waited_for(tmp_path):
+    path = written(tmp_path)
+    accounts = AccountsFile(path)
+    path.unlink()
+    os.mkfifo(path)
+    assert not accounts.refresh()
+    assert accounts.status.problems[0].what == "isn't a file"
 
 
 def test_going_back_to_the_version_in_use_ends_the_problem(tmp_path):

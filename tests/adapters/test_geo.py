@@ -338,6 +338,13 @@ def test_every_unusable_file_is_told_at_start(tmp_path):
     assert all(problem.fix for problem in caught.value.problems)
 
 
+def test_a_pipe_or_a_folder_in_place_of_a_database_is_told_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.mmdb")
+    with pytest.raises(ConfigError) as caught:
+        GeoDatabases([tmp_path / "pipe.mmdb", tmp_path])
+    assert [problem.what for problem in caught.value.problems] == ["isn't a file"] * 2
+
+
 def test_a_database_that_moved_the_world_is_refused(tmp_path):
     path = write_database(tmp_path / "x.mmdb", [("0.0.0.0/0", country("DE")), ("2000::/3", country("DE"))])
     with pytest.raises(ConfigError, match="in the wrong place"):

@@ -47,7 +47,7 @@ def test_no_damaged_byte_reaches_the_c_reader_unless_a_safe_reader_reads_the_sam
     assert begin < whole.find(b"country") < end
     accepted = 0
     for position in range(begin, end):
-        for value in (0x00, 0x01, 0x07, 0x20, 0x28, 0x39, 0x42, 0x68, 0x81, 0xA1, 0xC4, 0xE1, 0xE3, 0xFF):
+        for value in (0x00, 0x07, 0x20, 0x28, 0x42, 0x68, 0xA1, 0xC4, 0xE1):
             damaged = whole[:position] + bytes([value]) + whole[position + 1 :]
             try:
                 database = open_database("x", damaged)

@@ -16,7 +16,7 @@ from proxy.accounts.directory import Directory, Row, build_directory
 from proxy.errors import ConfigError, Problem
 from proxy.policy.language.reading import Document, decode_text, read_yaml
 
-_LARGEST_CSV_BYTES: Final = 256 * 1024 * 1024
+_LARGEST_BYTES: Final = 256 * 1024 * 1024
 _FIX: Final = "begin it with `accounts:` and one account id a line below, each with its attributes"
 
 
@@ -93,16 +93,22 @@ def parse_accounts(path: Path, content: bytes) -> Directory:
     """Read a directory; the name's ending says whether it is YAML or CSV. Raises ConfigError with every problem."""
     file = path.name
     if path.suffix.lower() == ".csv":
-        return build_directory(file, _csv_rows(file, decode_text(file, content, _LARGEST_CSV_BYTES)))
+        return build_directory(file, _csv_rows(file, decode_text(file, content, _LARGEST_BYTES)))
     return build_directory(file, _yaml_rows(read_yaml(file, content)))
 
 
 def _read(path: Path) -> bytes:
+    what, cause = "isn't a file", None
     try:
-        return path.read_bytes()
+        if path.is_file():  # a pipe would be waited for without end
+            if path.stat().st_size <= _LARGEST_BYTES:
+                return path.read_bytes()
+            what = f"has more than {_LARGEST_BYTES} bytes"
+        elif not path.exists():
+            what = "can't be read: No such file or directory"
     except OSError as error:
-        problem = Problem(str(path), 0, 0, "accounts_file", f"can't be read: {error.strerror}", "give a readable YAML or CSV file")
-        raise ConfigError([problem]) from error
+        what, cause = f"can't be read: {error.strerror}", error
+    raise ConfigError([Problem(str(path), 0, 0, "accounts_file", what, "give a readable YAML or CSV file")]) from cause
 
 
 def _digest(content: bytes) -> str:

@@ -184,13 +184,14 @@ def _public_key(item: Any) -> jwt.PyJWK:
 
 
 def _read(path: Path) -> bytes:
+    fix = "give the JSON Web Key Set of the issuer"
     try:
-        with path.open("rb") as file:
-            content = file.read(_LARGEST_FILE_BYTES + 1)
+        content = path.read_bytes() if path.is_file() and path.stat().st_size <= _LARGEST_FILE_BYTES else b""
     except OSError as error:
-        raise ConfigError([Problem(str(path), 0, 0, "identity.jwt.jwks_file", f"can't be read: {error.strerror}")]) from error
-    if len(content) > _LARGEST_FILE_BYTES:
-        raise ConfigError([Problem(str(path), 0, 0, "identity.jwt.jwks_file", f"has more than {_LARGEST_FILE_BYTES} bytes")])
+        raise ConfigError([Problem(str(path), 0, 0, "identity.jwt.jwks_file", f"can't be read: {error.strerror}", fix)]) from error
+    if not content:
+        what = "isn't there, is no file, is empty or is larger than a key set"
+        raise ConfigError([Problem(str(path), 0, 0, "identity.jwt.jwks_file", what, fix)])
     return content
 
 
