@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+import orjson
+
 from proxy.inspection.lines import MAX_LINE_BYTES
 from proxy.inspection.shapes.shape import Shape, read_json, strip_json
 from proxy.inspection.tally import Tallied
@@ -44,6 +46,11 @@ class Elements:
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """The objects that `chunk` completes."""
+        if not self._depth and not self._in_string:
+            text = chunk.strip(b"[, \t\r\n")
+            if text.startswith(b"{") and text.endswith(b"}") and _is_one_object(text):
+                self._note_ends(chunk)
+                return [text]
         elements: list[bytes] = []
         begun = 0
         for found in _MARKS.finditer(chunk):
@@ -85,6 +92,15 @@ class Elements:
         if text:
             self.first = self.first or text[:1]
             self.last = text[-1:]
+
+
+def _is_one_object(text: bytes) -> bool:
+    """A short cut, since upstreams mostly send an element at a time."""
+    try:
+        orjson.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _element(error_event: bytes) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import struct
 import zlib
+from functools import lru_cache
 from typing import Final
 
 import orjson
@@ -16,7 +17,8 @@ from proxy.inspection.shapes.shape import Shape, read_json, strip_json
 from proxy.inspection.tally import Tallied
 
 MAX_FRAME_BYTES: Final = 24 * 1024 * 1024
-"""The specification's bound for a payload; with the headers a frame may be 128 KiB longer, which no event of Bedrock is."""
+MAX_HEADERS_BYTES: Final = 128 * 1024
+"""The specification's bounds for a frame's payload and headers."""
 
 _PRELUDE: Final = struct.Struct(">III")
 """Total length, length of the headers, CRC of those two."""
@@ -48,6 +50,7 @@ class Frame:
         return body + struct.pack(">I", zlib.crc32(body))
 
 
+@lru_cache(maxsize=64)
 def string_header(headers: bytes, name: bytes) -> bytes:
     """The value of a header of type string; b"" if there is none. Raises ValueError for headers that can't be read."""
     at = 0
@@ -71,10 +74,11 @@ def string_header(headers: bytes, name: bytes) -> bytes:
 class Frames:
     """Whole frames out of bytes, whatever the cuts. After a frame that isn't one, nothing comes out any more."""
 
-    __slots__ = ("_held", "broken")
+    __slots__ = ("_held", "_wanted_bytes", "broken")
 
     def __init__(self) -> None:
         self._held = bytearray()
+        self._wanted_bytes = 0
         self.broken = False
 
     @property
@@ -88,23 +92,23 @@ class Frames:
         if self.broken:
             return frames
         self._held += chunk
-        at = 0
-        while len(self._held) - at >= _PRELUDE.size:
-            total, headers_bytes, crc = _PRELUDE.unpack_from(self._held, at)
-            sane = _OVERHEAD_BYTES + headers_bytes <= total <= MAX_FRAME_BYTES
-            if not sane or zlib.crc32(self._held[at : at + 8]) != crc:
+        while len(self._held) >= max(_PRELUDE.size, self._wanted_bytes):
+            total, headers_bytes, crc = _PRELUDE.unpack_from(self._held)
+            sane = headers_bytes <= MAX_HEADERS_BYTES and _OVERHEAD_BYTES + headers_bytes <= total <= MAX_FRAME_BYTES
+            if not sane or zlib.crc32(self._held[:8]) != crc:
                 self.broken = True
                 break
-            if len(self._held) - at < total:
+            self._wanted_bytes = total
+            if len(self._held) < total:
                 break
-            frame = bytes(self._held[at : at + total])
+            frame = bytes(self._held[:total])
             if zlib.crc32(frame[:-4]) != int.from_bytes(frame[-4:], "big"):
                 self.broken = True
                 break
             payload_at = _PRELUDE.size + headers_bytes
             frames.append(Frame(frame[_PRELUDE.size : payload_at], frame[payload_at:-4]))
-            at += total
-        del self._held[:at]
+            del self._held[:total]
+            self._wanted_bytes = 0
         if self.broken:
             self._held.clear()
         return frames

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from enum import Enum
 from typing import Any, Final, NamedTuple, Protocol
@@ -48,8 +47,11 @@ class Shape(NamedTuple):
 
 _UNREADABLE: Final = (ValueError, TypeError, AttributeError, KeyError, RecursionError)
 
-_LONG_NUMBER: Final = re.compile(rb"\d{19}")
+_LONG_NUMBER: Final = b"0" * 19
 """From here on a number may not fit 64 bits, and orjson would make a float of it: a tool's arguments must come through exactly."""
+
+_DIGITS: Final = bytes(48 if chr(byte).isascii() and chr(byte).isdigit() else 32 for byte in range(256))
+"""Every digit becomes a zero, everything else a space: looking for a run of digits is then a plain search, ten times as fast."""
 
 
 def read_json(data: bytes, shape: Shape, tally: Tally) -> bool:
@@ -66,7 +68,7 @@ def strip_json(data: bytes, shape: Shape, stripper: Stripper, tally: Tally) -> b
 
     None if it isn't what its format says: nothing of it may be forwarded.
     """
-    exact = _LONG_NUMBER.search(data) is not None
+    exact = _LONG_NUMBER in data.translate(_DIGITS)
     try:
         event = json.loads(data) if exact else orjson.loads(data)
         shape.read(event, tally)
@@ -80,7 +82,7 @@ def strip_json(data: bytes, shape: Shape, stripper: Stripper, tally: Tally) -> b
 
 def strip_body(body: bytes, shape: Shape, stripper: Stripper, tally: Tally) -> bytes | None:
     """Read and strip a whole answer: the same bytes if nothing had to go. None if it isn't what its format says."""
-    exact = _LONG_NUMBER.search(body) is not None
+    exact = _LONG_NUMBER in body.translate(_DIGITS)
     try:
         answer = json.loads(body) if exact else orjson.loads(body)
         shape.read(answer, tally)
