@@ -167,6 +167,12 @@ class Detector:
         known = self._accounts.get(account)
         return account_report(known, self._reviewer, now) if known is not None else None
 
+    def accounts(self, level: int, now: float, most: int) -> list[AccountReport]:
+        """Up to `most` of the accounts that stand at `level` (at least 1) or above, highest first."""
+        names = self._reviewer.raised(level)[:most]
+        reports = [account_report(known, self._reviewer, now) for name in names if (known := self._accounts.get(name)) is not None]
+        return sorted((report for report in reports if report.level >= level), key=lambda report: (-report.level, -report.score))
+
     def campaigns(self, now: float) -> list[CampaignReport]:
         """All campaigns, strongest first; what the last sweep made of them."""
         self._now = max(self._now, now)

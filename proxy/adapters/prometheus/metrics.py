@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import platform
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from proxy.adapters.prometheus.exposition import Distribution, Labels, Sample, Snapshot, render
@@ -95,6 +95,14 @@ class Metrics:
     async def exposition(self, accept: str = "") -> tuple[bytes, str]:
         """Answer to a scrape and its content type. The counts are copied here, the text is made in a thread."""
         return await asyncio.to_thread(render, self.snapshot(), accept)
+
+    def hits(self) -> Mapping[Labels, float]:
+        """How often each rule counted, by id and mode."""
+        return self._hits
+
+    def denials(self) -> Mapping[Labels, float]:
+        """How often each limit denied, by id and mode."""
+        return self._denials
 
     def snapshot(self) -> Snapshot:
         """Every value as it is now."""

@@ -109,6 +109,10 @@ class Reviewer:
     def _chance(self, name: str) -> float:
         return xxh32_intdigest(name.encode("utf-8", "replace"), self._seed & 0xFFFFFFFF) / 0x100000000
 
+    def raised(self, level: int) -> list[str]:
+        """Accounts that stand at `level` (at least 1) or above, highest first."""
+        return sorted((name for name, (stands, _) in self._raised.items() if stands >= level), key=lambda name: -self._raised[name][0])
+
     def brake(self, active: float) -> None:
         """Engage or release the brake by the share of accounts that the evidence would punish."""
         wanted = sum(target >= 2 for _, target in self._raised.values())
