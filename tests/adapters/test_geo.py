@@ -260,6 +260,14 @@ def test_only_the_databases_that_were_used_make_it_stale(tmp_path):
     assert geo.locate("81.2.69.161", now).status == "stale"
 
 
+def test_fresh_data_beside_it_does_not_refresh_what_is_stale(tmp_path):
+    number = {"autonomous_system_number": 64500}
+    fresh = write_database(tmp_path / "asn.mmdb", [("81.2.69.0/24", number)], kind="GeoLite2-ASN")
+    geo = GeoDatabases([copied(tmp_path, "GeoIP2-Country-Test"), fresh], embedded=False, max_age_s=30 * DAY_S)
+    now = geo.status()[1].built_at + 1
+    assert geo.locate("81.2.69.161", now) == Region("GB", asn=64500, status="stale")
+
+
 # --- files that change, break or vanish
 
 
