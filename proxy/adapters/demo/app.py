@@ -1,4 +1,4 @@
-"""The demo model endpoint: no key, no network, every API that the proxy reads, the same answer to the same words."""
+"""The demo model endpoint: no key, no network, OpenAI's, Anthropic's, Gemini's and Ollama's API, the same answer to the same words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
-from proxy.adapters.demo import messages, openai
+from proxy.adapters.demo import gemini, messages, ollama, openai
 from proxy.adapters.demo.delivery import endpoint
 from proxy.adapters.demo.openai import chat, completions, responses
 
@@ -30,6 +30,15 @@ def demo_app() -> web.Application:
             web.get("/v1/models/{model}", completions.model),
             web.post("/v1/messages", endpoint(messages.answer, messages.error)),
             web.post("/v1/messages/count_tokens", endpoint(messages.count_tokens, messages.error)),
+            *(
+                web.post(f"/{version}/models/{{model}}:{action}", endpoint(answer, gemini.error))
+                for version in ("v1", "v1beta", "v1alpha")
+                for action, answer in gemini.ACTIONS.items()
+            ),
+            web.post("/api/chat", endpoint(ollama.chat, ollama.error)),
+            web.post("/api/generate", endpoint(ollama.generate, ollama.error)),
+            web.post("/api/embed", endpoint(ollama.embed, ollama.error)),
+            web.get("/api/tags", ollama.tags),
         ]
     )
     return app

@@ -32,7 +32,10 @@ class Stream(NamedTuple):
     events: Iterable[bytes]
 
 
-def endpoint(answer: Callable[[web.Request, Json], Json | Stream], words: Callable[[int, str], Json]) -> Handler:
+Answer = Callable[[web.Request, Json], Json | Stream]
+
+
+def endpoint(answer: Answer, words: Callable[[int, str], Json]) -> Handler:
     """A handler around a pure function from a request's document to a body or a stream; `words` words errors."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
