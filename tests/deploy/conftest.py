@@ -21,8 +21,10 @@ def runner(name: str, package: str) -> Run:
     if program is None:
         pytest.skip(f"{name} is not installed ({package})")
 
-    def run(*arguments: str | Path, ok: bool = True) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=60, cwd=ROOT)
+    def run(*arguments: str | Path, ok: bool = True, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [program, *map(str, arguments)], input=stdin, capture_output=True, text=True, check=False, timeout=60, cwd=ROOT
+        )
         assert not ok or done.returncode == 0, f"{name} {' '.join(map(str, arguments))}\n{done.stdout}{done.stderr}"
         return done
 

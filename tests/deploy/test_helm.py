@@ -60,28 +60,15 @@ def test_every_rendered_object_is_what_kubernetes_expects(rendered, version):
 
 
 def test_every_monitor_and_rule_is_what_the_prometheus_operator_expects(rendered):
-    models = pytest.importorskip(
-        "cloudcoil.models.prometheus_operator.v1", reason="PyPI package cloudcoil-models-prometheus-operator is not installed"
-    )
+    jsonschema = pytest.importorskip("jsonschema", reason="PyPI package jsonschema is not installed")
     kinds = set()
     for manifests in rendered.values():
         for manifest in manifests:
             if manifest["apiVersion"] == MONITORING:
                 kinds.add(manifest["kind"])
-                read = getattr(models, manifest["kind"]).model_validate(manifest).model_dump(by_alias=True, exclude_none=True)
-                assert_kept(manifest["spec"], read["spec"])
+                schema = json.loads((Path(__file__).parent / "crds" / f"{manifest['kind']}.json").read_text())
+                jsonschema.Draft202012Validator(schema).validate(manifest["spec"])
     assert kinds == {"ServiceMonitor", "PodMonitor", "PrometheusRule"}
-
-
-def assert_kept(written, read, path="spec"):
-    """A field the operator doesn't know is lost on reading."""
-    if isinstance(written, dict):
-        for key, value in written.items():
-            assert key in read, f"{path}.{key} is not a field"
-            assert_kept(value, read[key], f"{path}.{key}")
-    elif isinstance(written, list):
-        for index, (left, right) in enumerate(zip(written, read, strict=True)):
-            assert_kept(left, right, f"{path}[{index}]")
 
 
 def test_the_settings_of_every_example_are_accepted_by_the_proxy(rendered):
