@@ -51,12 +51,10 @@ class Census:
             rates = expected(shared.history, self._active(), self._exposure)
             spread = decades(shared.now, rates, float(self.index.used + 1))
             hot = (spread >= MIN_SPREAD) & (shared.now >= MIN_PRINCIPALS)
-            fresh: dict[int, int] = {}
-            for fingerprint, surprise, place in zip(
-                shared.fingerprints[hot].tolist(), spread[hot].tolist(), shared.places[hot].tolist(), strict=True
-            ):
-                if self._board.watch.add(fingerprint, surprise):
-                    fresh[fingerprint] = place
+            gained = zip(*(column[hot].tolist() for column in (shared.fingerprints, spread, shared.now, shared.places)), strict=True)
+            fresh = {
+                fingerprint: place for fingerprint, surprise, count, place in gained if self._board.watch.add(fingerprint, surprise, count)
+            }
             if fresh:
                 self._found(fresh, tickets, now)
         self._batch.clear()

@@ -7,7 +7,7 @@ from typing import Final
 
 from proxy.detection.accounts.account import Account
 from proxy.detection.campaigns.candidate import Candidate
-from proxy.detection.campaigns.findings import findings
+from proxy.detection.campaigns.findings import Company, findings
 from proxy.detection.campaigns.shared_text import SharedText
 from proxy.detection.campaigns.ticket import Ticket
 from proxy.detection.campaigns.watch import Watch
@@ -19,9 +19,12 @@ from proxy.detection.text.intent import Intents
 IDLE_S: Final = 86400.0
 """A candidate that raised nothing is dropped after a day without a sending."""
 CAMPAIGN_IDLE_S: Final = 14 * 86400.0
-COMMON_MEMBERS: Final = 8
-COMMON_SHARE: Final = 0.5
-"""Two candidates are one when so many, and this share of the smaller one's members, are in both."""
+COMMON_MEMBERS: Final = 12
+COMMON_SHARE: Final = 0.6
+"""Two candidates are one when so many, and this share of both together, are members of both. A text that is popular with a campaign's
+accounts and with others isn't the campaign's."""
+COMPANY_LEVEL: Final = 2
+"""Only campaigns of this level make their members' other texts suspect."""
 TEXTS: Final = 64
 """Texts of one candidate; its slightest makes room."""
 
@@ -35,7 +38,6 @@ class Board:
         self.watch = Watch(self._found)
         self.dropped = 0
         self._merged: dict[int, Candidate] = {}
-        self._common: dict[tuple[int, int], int] = {}
         self._table = table
         self._population = population
         self._intents = intents
@@ -76,7 +78,6 @@ class Board:
             self.watch.drop(text)
         del self.candidates[candidate.number]
         self._merged = {number: into for number, into in self._merged.items() if into is not candidate}
-        self._common = {pair: count for pair, count in self._common.items() if candidate.number not in pair}
         self.dropped += 1
 
     def match(self, account: Account, fingerprints: Iterable[int], now: float) -> SharedText | None:
@@ -104,8 +105,7 @@ class Board:
         for number in account.memberships:
             other = self.get(number)
             if other is not None and other is not candidate:
-                pair = (min(other.number, candidate.number), max(other.number, candidate.number))
-                self._common[pair] = self._common.get(pair, 0) + 1
+                candidate.common[other.number] = other.common[candidate.number] = candidate.common.get(other.number, 0) + 1
 
     def judge(self, now: float, wake: Callable[[Candidate], None]) -> None:
         """Join and test all candidates, and wake the members of those whose standing changed."""
@@ -116,7 +116,8 @@ class Board:
         for candidate in self.candidates.values():
             if candidate.tested != candidate.sendings:
                 candidate.measure(now)
-                candidate.findings = findings(candidate, self._table, self._population, self._intents)
+                company = self._company(candidate) if candidate.common else None
+                candidate.findings = findings(candidate, self._table, self._population, self._intents, company)
                 candidate.tested = candidate.sendings
             elif not candidate.level:
                 continue
@@ -125,13 +126,15 @@ class Board:
         self._raised = any(candidate.level for candidate in self.candidates.values())
 
     def _join(self, now: float, wake: Callable[[Candidate], None]) -> None:
-        for (first, second), common in list(self._common.items()):
-            one, other = self.candidates.get(first), self.candidates.get(second)
-            if one is None or other is None:
-                self._common.pop((first, second), None)
-            elif common >= COMMON_MEMBERS and common >= COMMON_SHARE * min(one.size, other.size):
-                self._merge(one, other, now)
-                wake(one)
+        for candidate in list(self.candidates.values()):
+            for number, common in list(candidate.common.items()):
+                other = self.candidates.get(number)
+                if other is None:
+                    del candidate.common[number]
+                elif candidate.merged_into is None and common >= max(COMMON_MEMBERS, COMMON_SHARE * (candidate.size + other.size - common)):
+                    one, late = (candidate, other) if candidate.number < number else (other, candidate)
+                    self._merge(one, late, now)
+                    wake(one)
 
     def _merge(self, one: Candidate, other: Candidate, now: float) -> None:
         one.absorb(other, now)
@@ -141,10 +144,21 @@ class Board:
         del self.candidates[other.number]
         self._merged = {number: one if into is other else into for number, into in self._merged.items()}
         self._merged[other.number] = one
-        for (first, second), count in list(self._common.items()):
-            if other.number in {first, second}:
-                del self._common[first, second]
-                third = first if second == other.number else second
-                if third != one.number:
-                    pair = (min(third, one.number), max(third, one.number))
-                    self._common[pair] = max(count, self._common.get(pair, 0))
+        for third in self.candidates.values():
+            count = third.common.pop(other.number, 0)
+            if count and third is not one:
+                third.common[one.number] = one.common[third.number] = max(count, third.common.get(one.number, 0))
+
+    def _company(self, candidate: Candidate) -> Company | None:
+        """The larger campaign that most of the candidate's members are in already."""
+        best: Company | None = None
+        for number, common in candidate.common.items():
+            other = self.candidates.get(number)
+            if (
+                other is not None
+                and other.level >= COMPANY_LEVEL
+                and other.size > candidate.size
+                and (best is None or common > best.common)
+            ):
+                best = Company(other.id, other.size, common)
+        return best

@@ -58,6 +58,8 @@ class Candidate:
         self.pinned: Pinned = UNKNOWN
         self.pinned_at = now
         self.pauses = Pauses()
+        self.common: dict[int, int] = {}
+        """Members that other candidates have too, by the candidate's number."""
         self.findings: list[Finding] = []
         self.verdict = Verdict(-9.0, (), together=False)
         self.level = 0

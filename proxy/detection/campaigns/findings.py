@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from proxy.detection.campaigns.candidate import YOUNG_DAYS, Candidate
 from proxy.detection.campaigns.measures.evenness import dispersion, evenness
@@ -18,11 +19,25 @@ from proxy.detection.text.intent import Intents
 MIN_SENDINGS = 12
 """Shares of fewer sendings say nothing."""
 MIN_MEMBERS = 8
+COMPANY_SHARE = 0.7
+"""Of a text's senders, who must be in the campaign already; a text popular beyond the campaign stays below."""
 
 
-def findings(candidate: Candidate, table: EvidenceTable, population: Population, intents: Intents) -> list[Finding]:
+class Company(NamedTuple):
+    """A campaign that members of a candidate are in already."""
+
+    id: str
+    size: int
+    common: int
+
+
+def findings(
+    candidate: Candidate, table: EvidenceTable, population: Population, intents: Intents, company: Company | None = None
+) -> list[Finding]:
     """All findings with a weight."""
     found = [*_spread(candidate), *_timing(candidate), *_identity(candidate, population)]
+    if company is not None:
+        found += _company(candidate, company, population)
     if candidate.sendings >= MIN_SENDINGS:
         shares = population.shares()
         found += [
@@ -99,6 +114,18 @@ def _bank(candidate: Candidate, shares: Shares) -> Iterator[_Raw]:
     share = candidate.banked / candidate.sendings
     if share > max(0.3, 3.0 * shares.banked):
         yield "bank.shared", share, f"{share:.0%} of {candidate.sendings} sendings carry a question of a published bank"
+
+
+def _company(candidate: Candidate, company: Company, population: Population) -> Iterator[_Raw]:
+    share = min(0.999, company.common / candidate.size)
+    base = min(0.999, (company.size + 1.0) / (population.accounts + 2.0))
+    if share > max(base, COMPANY_SHARE):
+        surprise = candidate.size * (share * math.log10(share / base) + (1.0 - share) * math.log10((1.0 - share) / (1.0 - base)))
+        yield (
+            "company.members",
+            surprise,
+            f"{company.common} of the {candidate.size} accounts are members of {company.id} already, by other texts",
+        )
 
 
 def _identity(candidate: Candidate, population: Population) -> Iterator[_Raw]:

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 FINGERPRINTS: Final = 512
 FEWEST: Final = 3
 """Fingerprints that found a text: a stretch of seven words or more."""
+SPREAD_TIMES: Final = 2
+SPREAD_MORE: Final = 8
+"""A fingerprint that more principals send than this many times the text's own, and some, isn't of the text."""
 _LEARNING: Final = 0.05
 
 
@@ -29,6 +32,10 @@ class SharedText:
         self.spread = 0.0
         """-log10 of the number of such texts expected by chance."""
         self.sendings = 0
+
+    def most(self) -> int:
+        """Principals that may send a fingerprint of the text."""
+        return SPREAD_TIMES * self.candidate.size + SPREAD_MORE
 
     def needed(self) -> float:
         """Fingerprints that a request must share to be a sending."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from proxy.detection.accounts.account import Account
-from proxy.detection.campaigns.shared_text import FEWEST, SharedText
+from proxy.detection.campaigns.shared_text import FEWEST, SPREAD_MORE, SPREAD_TIMES, SharedText
 
 LOOSE: Final = 1 << 15
 
@@ -22,24 +22,27 @@ class Watch:
         """`found` makes a text from its key."""
         self._found = found
         self._watched: dict[int, SharedText | None] = {}
-        self._loose: dict[int, float] = {}
+        self._loose: dict[int, tuple[float, int]] = {}
+        """Fingerprint -> spread and principals, as the index last counted them."""
 
     def __len__(self) -> int:
         return len(self._watched)
 
-    def add(self, fingerprint: int, spread: float) -> bool:
+    def add(self, fingerprint: int, spread: float, principals: int) -> bool:
         """Look for a fingerprint from now on; whether that is new. Of too many loose ones the oldest is dropped."""
         known = self._watched.get(fingerprint)
         if known is not None:
-            known.spread = max(known.spread, spread)
-            return False
+            if principals <= known.most():
+                known.spread = max(known.spread, spread)
+                return False
+            del known.fingerprints[fingerprint]  # far more accounts send it than the text it came with: a popular phrase in it
         new = fingerprint not in self._loose
         if new and len(self._loose) >= LOOSE:
             oldest = next(iter(self._loose))
             del self._loose[oldest], self._watched[oldest]
-        self._loose[fingerprint] = max(spread, self._loose.get(fingerprint, 0.0))
+        self._loose[fingerprint] = (spread, principals)
         self._watched[fingerprint] = None
-        return new
+        return new and known is None
 
     def hits(self, fingerprints: Iterable[int]) -> list[int]:
         """Those of the fingerprints that are watched."""
@@ -60,9 +63,12 @@ class Watch:
         if best is not None:
             best.sent(count)
             for fingerprint in loose:
-                if best.adopt(fingerprint, account.principal):
+                if self._loose[fingerprint][1] <= best.most() and best.adopt(fingerprint, account.principal):
                     self._settle(fingerprint, best)
             return best
+        if len(loose) >= FEWEST:
+            fewest = min(self._loose[fingerprint][1] for fingerprint in loose)
+            loose = [fingerprint for fingerprint in loose if self._loose[fingerprint][1] <= SPREAD_TIMES * fewest + SPREAD_MORE]
         if len(loose) < FEWEST:
             return None
         text = self._found(min(loose))
@@ -87,7 +93,7 @@ class Watch:
         return best, counts[best], loose
 
     def _settle(self, fingerprint: int, text: SharedText) -> None:
-        text.spread = max(text.spread, self._loose.pop(fingerprint, 0.0))
+        text.spread = max(text.spread, self._loose.pop(fingerprint)[0])
         self._watched[fingerprint] = text
 
     def drop(self, text: SharedText) -> None:
