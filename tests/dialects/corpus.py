@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any, NamedTuple
+
+from proxy.errors import CallerError, Fault
 
 Path = tuple[str | int, ...]
 
@@ -25,6 +28,15 @@ class Row(NamedTuple):
     words: tuple[tuple[Path, Any], ...]
     """Everywhere a text can stand: a path and a value to put there with CANARY in it."""
     path_model: str = ""
+
+
+def fault_of(action: Callable[[], object]) -> Fault | None:
+    """Why the action refuses; None if it doesn't."""
+    try:
+        action()
+    except CallerError as error:
+        return error.fault
+    return None
 
 
 CANARY = "the quick brown canary"

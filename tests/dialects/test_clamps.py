@@ -138,7 +138,7 @@ def test_all_bounds_hold_at_once_in_any_order(data):
 
 def test_a_model_without_known_parameter_names_must_send_its_own_limit():
     route = find_route("POST", "/model/unheard.of-model/invoke")
-    document = {"prompt": "hello"}
+    document: dict[str, Any] = {"prompt": "hello"}
     with pytest.raises(CallerError) as refusal:
         rewrite.clamp(route, document, route.read(document), {"max_tokens": 50})
     assert refusal.value.code == "output_limit_required"

@@ -57,7 +57,7 @@ def fold(key: str) -> str:
     """The form in which no reader that ignores case or width tells two keys apart."""
     if key.isascii():
         return key.lower()
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", key).casefold())
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", key).upper().casefold())  # upper: a dotless i is an I to Java
 
 
 _FOLDS: Final = frozenset(map(fold, READ))
