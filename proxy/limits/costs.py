@@ -16,6 +16,15 @@ COUNTS: Final = ("requests", "input_tokens", "output_tokens", "total_tokens", "c
 DEFAULT_OUTPUT_TOKENS: Final = 1024
 """Output reserved for a call that gave no limit of its own: above the length of most chat answers, below what blocks small budgets."""
 
+NO_OUTPUT: Final = frozenset({
+    "batch_embed_contents", "batches.cancel", "batches.get", "batches.list", "count_tokens", "embed", "embed_content", "embeddings",
+    "files.content", "files.delete", "files.get", "files.list", "files.upload", "fine_tuning.cancel", "fine_tuning.events",
+    "fine_tuning.get", "fine_tuning.list", "messages.batches.cancel", "messages.batches.delete", "messages.batches.get",
+    "messages.batches.list", "messages.batches.results", "messages.count_tokens", "models.get", "models.list", "models.running",
+    "models.show", "moderations", "responses.input_tokens", "version",
+})  # fmt: skip
+"""Endpoints at which no model writes: a caller that spent its tokens, without debt, may still list the models."""
+
 _MOST_TOKENS: Final = 1 << 40
 """A hostile max_tokens has any number of digits; more than this is above every burst anyway."""
 
@@ -63,6 +72,8 @@ class PriceTable:
 
 def output_estimate(call: ModelCall, expected: int = DEFAULT_OUTPUT_TOKENS) -> int:
     """Output tokens to reserve: what the caller allows, else `expected`, for each answer of each call."""
+    if call.endpoint in NO_OUTPUT:
+        return 0
     each = call.max_output_tokens if call.max_output_tokens > 0 else expected
     return min(each, _MOST_TOKENS) * min(max(call.n, 1), _MOST_TOKENS) * min(max(call.batch_size, 1), _MOST_TOKENS)
 

@@ -1,6 +1,8 @@
 import pytest
 
 from proxy.dialects.call import ModelCall, Usage
+from proxy.dialects.dialect import RouteKind
+from proxy.dialects.routes import ENDPOINTS
 from proxy.limits import costs
 from proxy.limits.costs import Price, PriceTable
 
@@ -18,6 +20,14 @@ def test_a_call_reserves_what_it_may_cost(count, units):
 def test_a_call_without_an_output_limit_reserves_the_expected_number():
     assert costs.reserved("output_tokens", CHAT._replace(max_output_tokens=0)) == costs.DEFAULT_OUTPUT_TOKENS
     assert costs.reserved("output_tokens", CHAT._replace(max_output_tokens=0), expected_output_tokens=77) == 77.0
+
+
+def test_every_endpoint_that_only_reads_state_reserves_no_output():
+    known = {row.endpoint for row in ENDPOINTS}
+    reading = {row.endpoint for row in ENDPOINTS if row.kind is RouteKind.METADATA}
+    assert reading <= costs.NO_OUTPUT <= known
+    assert costs.reserved("total_tokens", ModelCall("openai", "models.list")) == 0.0
+    assert costs.reserved("total_tokens", CHAT._replace(endpoint="embeddings", max_output_tokens=0)) == 200.0
 
 
 def test_every_answer_and_every_call_of_a_batch_is_reserved():
