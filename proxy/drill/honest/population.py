@@ -10,7 +10,7 @@ from proxy.drill.clients import account
 from proxy.drill.exchange import Account
 from proxy.drill.fleet import Fleet, Temper, Work
 from proxy.drill.honest.rhythm import Rhythm, arrivals, usual
-from proxy.drill.honest.work import Settings, agent, bare, batch, conversation, either, settings
+from proxy.drill.honest.work import Settings, agent, bare, batch, conversation, either, settings, usual_length
 from proxy.drill.rota import Rota
 from proxy.drill.wording.honest import Wording
 
@@ -31,6 +31,8 @@ class World(NamedTuple):
     words: Wording
     settled_days: int = 1
     shape: Callable[[Random], Rhythm] = usual
+    written: Callable[[Random], int] = usual_length
+    """Draws the mean answer length of a piece of software, in tokens."""
 
 
 def everyday(world: World, count: int, *, prefix: str = "a") -> Iterator[Fleet]:
@@ -45,7 +47,7 @@ def everyday(world: World, count: int, *, prefix: str = "a") -> Iterator[Fleet]:
 def one(world: World, kind: str, holder: Account, rng: Random) -> Fleet:
     """One account of a kind."""
     mean = min(_MOST_A_DAY, _MEAN_A_DAY[kind] * rng.lognormvariate(0.0, _SPREAD))
-    use = settings(rng)
+    use = settings(rng)._replace(output_tokens=world.written(rng))
     if kind == "etl":
         return _job_runner(world, holder, rng, batch(world.words.batch(rng), world.words.payload, use), mean)
     work, steps = _work(world, kind, rng, use)

@@ -42,8 +42,13 @@ def settings(rng: Random) -> Settings:
         rng.random() < 0.35,
         rng.random() < 0.03,
         rng.random() < 0.4,
-        int(60 + rng.expovariate(1 / 500)),
+        usual_length(rng),
     )
+
+
+def usual_length(rng: Random) -> int:
+    """Tokens that a piece of software's answers have on average."""
+    return int(60 + rng.expovariate(1 / 500))
 
 
 def request(

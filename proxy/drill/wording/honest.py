@@ -12,7 +12,7 @@ from proxy.drill.wording.words import ENGLISH
 class Draft(NamedTuple):
     """A prompt with a hole in it: the payload goes between `before` and `after`."""
 
-    before: str
+    before: str = ""
     after: str = ""
     system: str = ""
 

@@ -1,0 +1,112 @@
+"""One cell: the judged day of the honest world with campaigns in it, and what became of every account."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from proxy.detection.detector import Detector
+from proxy.drill.campaign.campaign import Shape, campaign
+from proxy.drill.campaign.pipeline import Pipeline
+from proxy.drill.loop import run
+from proxy.drill.rota import DAY_S
+from proxy.drill.timeline import CampaignTimeline, Timeline
+from tests.bench.detection_eval.worlds import Ladder, Recorded, Setting, Watcher
+
+LEVELS = (1, 2, 3, 4)
+
+
+class Entry(NamedTuple):
+    """One campaign of a cell and the row of the table it counts for."""
+
+    row: str
+    pipeline: Pipeline
+    shape: Shape
+    copies: int = 1
+
+
+@dataclass(slots=True)
+class Fate:
+    """One account of a cell."""
+
+    label: str
+    campaign: str = ""
+    requests: int = 0
+    level: int = 0
+    score: float = 0.0
+    first: dict[int, int] = field(default_factory=dict)
+    """Own requests sent when a level was first in force, that one included."""
+    groups: Counter[str] = field(default_factory=Counter)
+
+
+class CellResult(NamedTuple):
+    fates: dict[str, Fate]
+    timelines: dict[str, CampaignTimeline]
+    rows: dict[str, list[str]]
+    """Names of the campaigns of each row."""
+    spent_s: float
+    requests: int
+    detector: Detector
+    end: float
+
+
+def run_cell(setting: Setting, warm: Detector, entries: list[Entry], *, days: int = 1, ladder: bool = False) -> CellResult:
+    """Play `days` of traffic: every campaign in `entries` beside the judged day (repeated texts and all, if longer than one day)."""
+    watcher = Watcher(setting.copied(warm), Ladder() if ladder else None)
+    sources: list[Recorded | object] = [Recorded(_repeated(setting, days))]
+    rows: dict[str, list[str]] = defaultdict(list)
+    planned = {}
+    for number, entry in enumerate(entries):
+        for copied in range(entry.copies):
+            name = f"{entry.pipeline.name}.{number}.{copied}"
+            start = setting.start + 3600 + setting.rng(name).random() * 3 * 3600
+            sources += campaign(entry.pipeline, entry.shape, setting.wording(setting.seed + 7), name=name, start=start, days=days, seed=setting.seed)
+            rows[entry.row].append(name)
+            planned[name] = round(entry.shape.accounts * entry.shape.requests_per_account_per_day * entry.shape.dilution * days)
+    timeline = Timeline(planned)
+    fates: dict[str, Fate] = {}
+    end = setting.start + days * DAY_S + 4 * 3600
+    for decided in run(sources, watcher, until=end):
+        exchange, outcome = decided
+        timeline.add(decided)
+        holder = exchange.observation.account
+        fate = fates.get(holder) or fates.setdefault(holder, Fate(exchange.label, exchange.campaign))
+        fate.requests += 1
+        _raise(fate, outcome.signals)
+    for holder, fate in fates.items():
+        _raise(fate, watcher.detector.assess(holder, end))
+    return CellResult(fates, {one.name: one for one in timeline.campaigns()}, dict(rows), watcher.spent_s, watcher.requests, watcher.detector, end)
+
+
+def _raise(fate: Fate, signals) -> None:
+    fate.score = max(fate.score, signals.score)
+    for level in range(fate.level + 1, signals.level + 1):
+        fate.first[level] = fate.requests
+    fate.level = max(fate.level, signals.level)
+    if signals.campaign:
+        fate.groups[signals.campaign] += 1
+
+
+def _repeated(setting: Setting, days: int):
+    """The judged day, and for longer cells the same honest traffic again a day later."""
+    if days == 1:
+        return setting.day
+    return [one._replace(at=one.at + day * DAY_S) for day in range(days) for one in setting.day]
+
+
+def purity_and_recall(result: CellResult, campaigns: list[str]) -> tuple[float, float, int]:
+    """Of the groups that hold the campaigns' accounts: how many of their members belong, how many of the campaigns' they hold, how many groups."""
+    groups: dict[str, Counter[str]] = defaultdict(Counter)
+    for fate in result.fates.values():
+        if fate.groups:
+            groups[fate.groups.most_common(1)[0][0]][fate.campaign or "honest"] += 1
+    members, own, count = 0, 0, 0
+    for held in groups.values():
+        owner, size = held.most_common(1)[0]
+        if owner in campaigns:
+            members += sum(held.values())
+            own += size
+            count += 1
+    accounts = sum(fate.campaign in campaigns for fate in result.fates.values())
+    return own / max(members, 1), own / max(accounts, 1), count
