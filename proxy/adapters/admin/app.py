@@ -17,6 +17,41 @@ from proxy.adapters.prometheus import Metrics
 _LARGEST_BODY_BYTES: Final = 64 * 1024
 
 
+class _Pages:
+    """What GET answers, apart from risk."""
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        policies: PolicyFolder,
+        reasons: Callable[[], Sequence[str]],
+        warnings: Callable[[], Sequence[str]],
+        guard: Guard,
+    ) -> None:
+        self._metrics, self._policies, self._reasons, self._warnings, self._guard = metrics, policies, reasons, warnings, guard
+
+    async def exposition(self, request: web.Request) -> web.Response:
+        body, content_type = await self._metrics.exposition(request.headers.get(hdrs.ACCEPT, ""))
+        return web.Response(body=body, headers={hdrs.CONTENT_TYPE: content_type})
+
+    async def alive(self, _: web.Request) -> web.Response:
+        return web.json_response({"alive": True})
+
+    async def ready(self, request: web.Request) -> web.Response:
+        against = list(self._reasons())
+        said: dict[str, object] = {"ready": not against}
+        if self._guard.admits(request):
+            said |= {"reasons": against, "warnings": list(self._warnings())}
+        return web.json_response(said, status=503 if against else 200)
+
+    async def in_force(self, _: web.Request) -> web.Response:
+        view = policy_view(self._policies.current, self._policies.status, self._metrics.hits(), self._metrics.denials())
+        return web.Response(body=orjson.dumps(view), content_type="application/json")
+
+    async def index(self, _: web.Request) -> web.Response:
+        return web.json_response({"see": ["/metrics", "/healthz", "/readyz", "/policy", "/risk"]})
+
+
 def admin_app(
     *,
     metrics: Metrics,
@@ -30,36 +65,15 @@ def admin_app(
 ) -> web.Application:
     """`reasons` say why no traffic should come (none: ready), `warnings` what is degraded meanwhile. `token` is "" on loopback without one."""
     guard = Guard(token)
-
-    async def exposition(request: web.Request) -> web.Response:
-        body, content_type = await metrics.exposition(request.headers.get(hdrs.ACCEPT, ""))
-        return web.Response(body=body, headers={hdrs.CONTENT_TYPE: content_type})
-
-    async def alive(_: web.Request) -> web.Response:
-        return web.json_response({"alive": True})
-
-    async def ready(request: web.Request) -> web.Response:
-        against = list(reasons())
-        said: dict[str, object] = {"ready": not against}
-        if guard.admits(request):
-            said |= {"reasons": against, "warnings": list(warnings())}
-        return web.json_response(said, status=503 if against else 200)
-
-    async def in_force(_: web.Request) -> web.Response:
-        view = policy_view(policies.current, policies.status, metrics.hits(), metrics.denials())
-        return web.Response(body=orjson.dumps(view), content_type="application/json")
-
-    async def index(_: web.Request) -> web.Response:
-        return web.json_response({"see": ["/metrics", "/healthz", "/readyz", "/policy", "/risk"]})
-
+    pages = _Pages(metrics, policies, reasons, warnings, guard)
     app = web.Application(middlewares=[guard.middleware], client_max_size=_LARGEST_BODY_BYTES)
     app.add_routes(
         [
-            web.get("/", index),
-            web.get("/metrics", exposition),
-            web.get("/healthz", alive),
-            web.get("/readyz", ready),
-            web.get("/policy", in_force),
+            web.get("/", pages.index),
+            web.get("/metrics", pages.exposition),
+            web.get("/healthz", pages.alive),
+            web.get("/readyz", pages.ready),
+            web.get("/policy", pages.in_force),
             *RiskRoutes(risk, note, clock).routes(),
         ]
     )
