@@ -18,6 +18,7 @@ def completions(route: Route, document: Document, names: Names) -> ModelCall:
     sampling.refuse_other_models(document)
     prompt = Prompt()
     prompts(prompt, document.get("prompt"), "prompt")
+    turns = len(prompt.texts) or 1
     prompt.say("input", text(document, "suffix"))
     if document.get("prompt_embeds") is not None:
         prompt.unseen += 1
@@ -29,7 +30,7 @@ def completions(route: Route, document: Document, names: Names) -> ModelCall:
         model=model(route, document, names),
         stream=sampling.streamed(document),
         texts=tuple(prompt.texts),
-        turns=len(prompt.texts),
+        turns=turns,
         max_output_tokens=limit(document, *sampling.OUTPUT_LIMITS),
         n=sampling.answers(document),
         temperature=number(document, "temperature"),
@@ -83,7 +84,7 @@ def speech(route: Route, document: Document, names: Names) -> ModelCall:
     prompt = Prompt()
     prompt.say("system", text(document, "instructions"))
     prompt.say("input", text(document, "input"))
-    return _plain(route, document, names, prompt)._replace(stream=text(document, "stream_format") == "sse")
+    return _plain(route, document, names, prompt)._replace(turns=1, stream=text(document, "stream_format") == "sse")
 
 
 def prompts(prompt: Prompt, value: Any, param: str) -> None:
