@@ -123,7 +123,7 @@ def test_a_batch_told_twice_counts_once(server):
         async with store(server) as opened:
             name = opened._name(rate_ask(who))
             for _ in range(2):
-                await opened._link.run([name, "{tosproxy}:b:twice"], ["settle", "", "60.0", "spend", "4000.0", "1"])
+                await opened._link.run([name, "{tosproxy}:b:twice"], ["settle", "-", "60.0", "spend 4000.0", "1"])
             held = await opened.reserve([rate_ask(who, cost=0.0)], NOW)
             assert held.standings[0].remaining == pytest.approx(6.0, abs=0.01)
 
@@ -261,6 +261,20 @@ def test_an_answer_that_came_too_late_is_never_taken_for_another_ones(fragile):
             for number, one in enumerate(held):
                 if not one.degraded:
                     assert one.standings[0].remaining == pytest.approx(10.0 - number, abs=0.1)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("cost", [float("nan"), float("inf"), 11.0])
+def test_a_cost_that_can_never_pass_is_refused_and_spends_nothing(server, cost):
+    async def scenario():
+        who = subject()
+        async with store(server) as opened:
+            held = await opened.reserve([rate_ask(who, cost=cost), lease_ask(who)], NOW)
+            assert held.denied is not None
+            assert not held.degraded
+            held = await opened.reserve([rate_ask(who, cost=0.0), lease_ask(who)], NOW)
+            assert [standing.remaining for standing in held.standings] == [10.0, 1.0]
 
     asyncio.run(scenario())
 

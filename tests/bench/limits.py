@@ -3,6 +3,8 @@
 import asyncio
 import time
 
+import uvloop
+
 from proxy.adapters.memory_store import MemoryStore
 from proxy.adapters.redis_store import RedisStore
 from proxy.limits.ask import Ask, LimitStore
@@ -60,4 +62,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    uvloop.run(main())

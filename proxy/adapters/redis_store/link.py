@@ -60,11 +60,11 @@ class RedisLink:
         self.lost = False
         self.failures = 0
 
-    async def run(self, keys: Sequence[str], args: Sequence[str], *, on_request: bool = True) -> list[bytes]:
+    async def run(self, keys: Sequence[str], words: Sequence[str], *, on_request: bool = True) -> list[bytes]:
         """The script's reply. Raises StoreError when it isn't here in time, whatever the reason."""
         try:
             async with asyncio.timeout(self._budget_s if on_request else _PROBE_BUDGET_S):
-                reply = await self._call(keys, args)
+                reply = await self._call(keys, " ".join(words))
         except Exception as error:
             self._failed(error)
             raise StoreError(f"the limit store didn't answer: {type(error).__name__}") from error
@@ -78,12 +78,12 @@ class RedisLink:
         await self._redis.aclose()
         await self._pool.aclose()
 
-    async def _call(self, keys: Sequence[str], args: Sequence[str]) -> list[bytes]:
+    async def _call(self, keys: Sequence[str], line: str) -> list[bytes]:
         execute: Callable[..., Awaitable[list[bytes]]] = self._redis.execute_command
         try:
-            return await execute("EVALSHA", _SHA, len(keys), *keys, *args)
+            return await execute("EVALSHA", _SHA, len(keys), *keys, line)
         except NoScriptError:
-            return await execute("EVAL", SCRIPT, len(keys), *keys, *args)
+            return await execute("EVAL", SCRIPT, len(keys), *keys, line)
 
     def _failed(self, error: Exception) -> None:
         self.failures += 1

@@ -1,11 +1,16 @@
 -- Budgets that replicas share. The arithmetic is that of proxy/limits/gcra.py, operation by operation, so that both sides agree to the bit.
--- ARGV: 1 reserve or settle; 2 now in seconds, or "" for this server's clock; 3 how long a lease lives, seconds; then fields per key.
-local now = tonumber(ARGV[2])
+-- The only argument is a line of words: reserve or settle; now in seconds, or - for this server's clock; how long a lease lives, seconds;
+-- then some words for each key. (One argument, because a client takes a microsecond to send each.)
+local words = {}
+for word in string.gmatch(ARGV[1], "%S+") do
+  words[#words + 1] = word
+end
+local now = tonumber(words[2])
 if not now then
   local clock = redis.call("TIME")
   now = tonumber(clock[1]) + tonumber(clock[2]) / 1e6
 end
-local lease_ttl = tonumber(ARGV[3])
+local lease_ttl = tonumber(words[3])
 local TOLERANCE_S = 1e-6
 local MARGIN_S = 60 -- a key outlives its debt by this much, in case a promoted replica's clock is behind
 local LONGEST_S = 366 * 86400
@@ -27,13 +32,13 @@ local function owed_until(key)
   return tonumber(redis.call("GET", key) or 0)
 end
 
--- Fields per key: cost, rate, burst, 1 for a shadow limit, lease to take, leases that ended (comma-separated).
+-- For each key: cost, rate, burst, 1 for a shadow limit or 0, lease to take or -, leases that ended (with a comma after each) or -.
 -- Returns now and, for each key, its state before the spend: when it is full again, or how many leases are open.
 local function reserve()
   local states, passes, denied, reply = {}, {}, false, { exact(now) }
   for i, key in ipairs(KEYS) do
     local at = 3 + (i - 1) * 6
-    local cost, rate, burst = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
+    local cost, rate, burst = tonumber(words[at + 1]), tonumber(words[at + 2]), tonumber(words[at + 3])
     if rate > 0 then
       local tat = owed_until(key)
       local owed = tat > now and tat - now or 0
@@ -41,7 +46,7 @@ local function reserve()
       passes[i] = owed + cost / rate - burst / rate <= TOLERANCE_S
       reply[i + 1] = exact(tat)
     else
-      for lease in string.gmatch(ARGV[at + 6], "[^,]+") do
+      for lease in string.gmatch(words[at + 6], "([^,]+),") do
         redis.call("ZREM", key, lease)
       end
       redis.call("ZREMRANGEBYSCORE", key, "-inf", exact(now))
@@ -49,26 +54,26 @@ local function reserve()
       passes[i] = burst - taken >= 1
       reply[i + 1] = tostring(taken)
     end
-    denied = denied or (not passes[i] and ARGV[at + 4] == "0")
+    denied = denied or (not passes[i] and words[at + 4] == "0")
   end
   if denied then
     return reply
   end
   for i, key in ipairs(KEYS) do
     local at = 3 + (i - 1) * 6
-    local rate = tonumber(ARGV[at + 2])
+    local rate = tonumber(words[at + 2])
     if passes[i] and rate > 0 then
-      states[key] = math.max(states[key], now) + tonumber(ARGV[at + 1]) / rate
+      states[key] = math.max(states[key], now) + tonumber(words[at + 1]) / rate
       keep(key, states[key])
     elseif passes[i] then
-      hold(key, ARGV[at + 5])
+      hold(key, words[at + 5])
     end
   end
   return reply
 end
 
--- The last key holds the number of the last batch of one process, the last argument this batch's: a batch told twice is applied once.
--- Fields per key: what to do, and with how many seconds of refill or which lease.
+-- The last key holds the number of the last batch of one process, the last word this batch's: a batch told twice is applied once.
+-- For each other key: what to do, and with how many seconds of refill or which lease.
 local settling = {
   spend = function(key, seconds)
     keep(key, math.max(owed_until(key), now) + tonumber(seconds))
@@ -91,15 +96,15 @@ local settling = {
   hold = hold,
 }
 
-if ARGV[1] == "reserve" then
+if words[1] == "reserve" then
   return reserve()
 end
-local batches, number = KEYS[#KEYS], ARGV[#ARGV]
+local batches, number = KEYS[#KEYS], words[#words]
 if tonumber(redis.call("GET", batches) or 0) >= tonumber(number) then
   return { exact(now) }
 end
 redis.call("SET", batches, number, "EX", 86400)
 for i = 1, #KEYS - 1 do
-  settling[ARGV[3 + (i - 1) * 2 + 1]](KEYS[i], ARGV[3 + (i - 1) * 2 + 2])
+  settling[words[2 + i * 2]](KEYS[i], words[3 + i * 2])
 end
 return { exact(now) }

@@ -109,12 +109,12 @@ class RedisStore:
         if self._link.lost:
             return self._decide_alone(asks, leases, now)
         keys = [self._name(ask) for ask in asks]
-        args = ["reserve", repr(now) if self._own_clock else "", repr(self._lease_ttl_s)]
+        words = ["reserve", repr(now) if self._own_clock else "-", repr(self._lease_ttl_s)]
         for ask, key, lease in zip(asks, keys, leases, strict=True):
-            ended = ",".join(self._ended.get(key, ())) if lease else ""
-            args += (repr(ask[2]), repr(ask[3]), repr(ask[4]), "1" if ask[5] else "0", lease, ended)
+            ended = "".join(f"{one}," for one in self._ended.get(key, ())) if lease else ""
+            words.append(f"{ask[2]!r} {ask[3]!r} {ask[4]!r} {ask[5]:d} {lease or '-'} {ended or '-'}")
         try:
-            reply = await self._link.run(keys, args)
+            reply = await self._link.run(keys, words)
         except asyncio.CancelledError:
             self._disown(asks, leases)
             raise
@@ -263,11 +263,9 @@ class RedisStore:
             del self._ended[key]
 
     async def _tell(self, changes: Sequence[Change]) -> None:
-        args = ["settle", repr(self._seen_now) if self._own_clock else "", repr(self._lease_ttl_s)]
-        for _, kind, value in changes:
-            args += (kind, value)
-        keys = [key for key, _, _ in changes]
-        await self._link.run([*keys, f"{{tosproxy}}:b:{self._process}"], [*args, str(self._batch_number)], on_request=False)
+        now = repr(self._seen_now) if self._own_clock else "-"
+        words = ["settle", now, repr(self._lease_ttl_s), *(f"{kind} {value}" for _, kind, value in changes), str(self._batch_number)]
+        await self._link.run([*(key for key, _, _ in changes), f"{{tosproxy}}:b:{self._process}"], words, on_request=False)
 
     async def _reconcile(self) -> None:
         """Tell the server what happened without it. Raises StoreError while it can't be told; what was told is not told again."""
