@@ -143,3 +143,34 @@ def test_one_object_in_place_of_an_array_is_stripped_as_it_is():
 def test_what_is_no_array_of_objects_lets_nothing_through(sent):
     stripper = ArrayStripper(CANDIDATES, BOTH)
     assert b"secret" not in fed(stripper, sent)
+
+
+@pytest.mark.parametrize("line", [b'{"message": secret}', b'"secret"', b'{"message":{"thinking":"secret"}', b'{"a":"\xff"}'])
+def test_a_line_that_cannot_be_read_ends_a_stripped_stream(line):
+    good = b'{"message":{"content":"Hi"},"done":false}\n'
+    stripper, reader = RecordStripper(LINES, BOTH), RecordReader(LINES)
+    assert fed(stripper, good + line + b"\n" + good) == good
+    assert fed(reader, good + line + b"\n" + good) == good + line + b"\n" + good
+    assert stripper.broken
+    assert reader.broken
+    assert stripper.ended
+    assert not reader.ended
+    assert reader.output_estimate > stripper.output_estimate >= len(line) / 3
+
+
+@pytest.mark.parametrize("payload", [b"secret", b'{"bytes":"%%%"}', b'{"bytes":7}', b'{"bytes":"c2VjcmV0"}', b'["bytes"]'])
+def test_a_payload_that_cannot_be_read_ends_a_stripped_stream(payload):
+    first = CONVERSE[: int.from_bytes(CONVERSE[:4], "big")]
+    headers = b"\x0d:message-type\x07\x00\x05event"
+    sent = first + Frame(headers, payload).encoded() + CONVERSE[len(first) :]
+    stripper, reader = FrameStripper(BLOCKS, BOTH), FrameReader(BLOCKS)
+    assert fed(stripper, sent) == first
+    assert stripper.ended
+    assert fed(reader, sent) == sent
+    assert reader.broken
+    assert reader.usage == ANSWERS["bedrock/converse_stream.bin"].usage
+
+
+def test_an_exception_of_bedrocks_passes_in_its_own_words():
+    sent = ANSWERS["bedrock/exception_stream.bin"].sent
+    assert fed(FrameStripper(BLOCKS, BOTH), sent) == sent

@@ -6,7 +6,7 @@ from typing import Final
 
 import orjson
 
-from proxy.inspection.shapes.shape import Fate, Json, Shape, drop
+from proxy.inspection.shapes.shape import Fate, Json, LeadingThought, Shape, drop
 from proxy.inspection.tally import Tally, count
 
 _REASONING_KEYS: Final = frozenset({"thinking"})
@@ -37,16 +37,26 @@ class ThinkingStripper:
     def __init__(self, strips: frozenset[str]) -> None:
         self._reasoning = "reasoning" in strips
         self._logprobs = "logprobs" in strips
+        self._thought = LeadingThought()
 
     def body(self, answer: Json) -> bool:
         """Strip a whole answer."""
         logprobs = self._logprobs
         changed = False
         if self._reasoning:
-            thought = drop(answer.get("message") or {}, _REASONING_KEYS) | drop(answer, _REASONING_KEYS)
+            thought = drop(answer.get("message") or {}, _REASONING_KEYS) | drop(answer, _REASONING_KEYS) | self._untag(answer)
             changed = drop(answer, _ENVELOPE_KEYS) or thought
             logprobs |= thought  # the removed tokens have log-probabilities too, and those spell them
         return (logprobs and drop(answer, _LOGPROB_KEYS)) or changed
+
+    def _untag(self, answer: Json) -> bool:
+        holder, key = (answer["message"], "content") if "message" in answer else (answer, "response")
+        text = holder.get(key)
+        kept = self._thought.kept_of(text, last=bool(answer.get("done")))
+        if kept == (text or ""):
+            return False
+        holder[key] = kept
+        return True
 
     def event(self, event: Json) -> Fate:
         """A line that only held thinking is dropped."""

@@ -7,7 +7,7 @@ from typing import Final
 import orjson
 
 from proxy.inspection.shapes import responses
-from proxy.inspection.shapes.shape import Fate, Json, Shape, drop, report_openai_usage
+from proxy.inspection.shapes.shape import Fate, Json, LeadingThought, Shape, drop, report_openai_usage
 from proxy.inspection.tally import Tally, count
 
 REASONING_KEYS: Final = frozenset({"reasoning_content", "reasoning", "reasoning_details", "thinking_blocks", "thinking"})
@@ -23,6 +23,9 @@ _CHOICE_KEYS: Final = TOKEN_KEYS | REASONING_KEYS
 
 _USAGE_CHUNK_KEYS: Final = frozenset({"id", "object", "created", "model", "choices", "service_tier", "system_fingerprint", "obfuscation"})
 """What the chunk that only tells usage has besides: anything more (Azure's filter results) has to be forwarded."""
+
+_MAX_CHOICES: Final = 1024
+"""OpenAI gives at most 128; each costs memory while a stream lasts."""
 
 _THINKING_PARTS: Final = frozenset({"thinking", "reasoning"})
 """Types of content parts that are reasoning (Mistral sends content as a list)."""
@@ -83,12 +86,15 @@ class ChatStripper:
         self._reasoning = "reasoning" in strips
         self._logprobs = "logprobs" in strips
         self._usage = "usage" in strips
+        self._thoughts: dict[int, LeadingThought] = {}
 
     def body(self, answer: Json) -> bool:
         """A body keeps its usage: only a stream's is ever forced."""
         changed = self._envelope(answer)
         for choice in answer.get("choices") or ():
             changed |= self._choice(choice, choice.get("message"))
+            if self._reasoning:
+                changed |= _untag(choice, choice.get("message"), LeadingThought(), last=True)
         return changed
 
     def event(self, event: Json) -> Fate:
@@ -101,6 +107,8 @@ class ChatStripper:
         kept = []
         for choice in event.get("choices") or ():
             removed = self._choice(choice, choice.get("delta"))
+            if self._reasoning:
+                removed |= _untag(choice, choice.get("delta"), self._thought(choice), last=bool(choice.get("finish_reason")))
             changed |= removed
             if not (removed and _is_empty(choice)):
                 kept.append(choice)
@@ -109,6 +117,15 @@ class ChatStripper:
                 return Fate.DROP
             event["choices"] = kept
         return Fate.CHANGED if changed else Fate.KEEP
+
+    def _thought(self, choice: Json) -> LeadingThought:
+        index = choice.get("index", 0)
+        thought = self._thoughts.get(index)
+        if thought is None:
+            if len(self._thoughts) >= _MAX_CHOICES:
+                raise ValueError("more choices than any API gives")
+            thought = self._thoughts[index] = LeadingThought()
+        return thought
 
     def _envelope(self, holder: Json) -> bool:
         changed = self._logprobs and drop(holder, LOGPROB_KEYS)
@@ -122,6 +139,20 @@ class ChatStripper:
             if message and strip_message(message):
                 changed = logprobs = True  # the removed tokens have log-probabilities too, and those spell them
         return (logprobs and drop(choice, LOGPROB_KEYS)) or changed
+
+
+def _untag(choice: Json, message: Json | None, thought: LeadingThought, *, last: bool) -> bool:
+    """Remove a thought between tags from a choice's text; true if that changed anything."""
+    holder, key = (choice, "text") if message is None else (message, "content")
+    text = holder.get(key)
+    if type(text) is list:
+        return False
+    kept = thought.kept_of(text, last=last)
+    if kept == (text or ""):
+        return False
+    holder[key] = kept
+    drop(choice, LOGPROB_KEYS)
+    return True
 
 
 def strip_message(message: Json) -> bool:

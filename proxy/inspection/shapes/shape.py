@@ -107,6 +107,54 @@ def drop(holder: Json, keys: frozenset[str]) -> bool:
     return found
 
 
+class LeadingThought:
+    """Text that opens with `<think>`: what llama.cpp, vLLM and Ollama relay when no reasoning parser is set.
+
+    Reasoning without the opening tag, which some chat templates put into the prompt instead, looks like any other text.
+    """
+
+    __slots__ = ("_held", "_inside", "_over")
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._inside = False
+        self._over = False
+
+    def feed(self, text: str) -> str:
+        """What of the next piece is no thought. Holds back what may yet become a tag: a few characters."""
+        if self._over:
+            return text
+        self._held += text
+        if not self._inside:
+            begun = self._held.lstrip()
+            if not begun.startswith(_OPENED):
+                return "" if _OPENED.startswith(begun) and len(self._held) < _MAX_HELD_CHARS else self.end()
+            self._inside = True
+            self._held = begun.removeprefix(_OPENED)
+        thought, closed, answer = self._held.partition(_CLOSED)
+        if not closed:
+            self._held = thought[1 - len(_CLOSED) :]
+            return ""
+        self._over = True
+        return answer
+
+    def end(self) -> str:
+        """What was held back and turned out to be no tag."""
+        held = "" if self._inside or self._over else self._held
+        self._over = True
+        return held
+
+    def kept_of(self, text: Any, *, last: bool) -> str:
+        """`feed`, and `end` if it is the last piece; no text is an empty one."""
+        return self.feed(text if type(text) is str else "") + (self.end() if last else "")
+
+
+_OPENED: Final = "<think>"
+_CLOSED: Final = "</think>"
+_MAX_HELD_CHARS: Final = 256
+"""White space held back before a tag."""
+
+
 def moved_index(event: Json, key: str, gone: set[int]) -> bool:
     """Count `event[key]` without the indices in `gone`; true if that changed it."""
     index = event.get(key)
