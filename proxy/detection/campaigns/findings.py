@@ -19,8 +19,8 @@ from proxy.detection.text.intent import Intents
 MIN_SENDINGS = 12
 """Shares of fewer sendings say nothing."""
 MIN_MEMBERS = 8
-COMPANY_SHARE = 0.7
-"""Of a text's senders, who must be in the campaign already; a text popular beyond the campaign stays below."""
+COMPANY_TIMES = 2.0
+"""How much more common a campaign's members must be among a text's senders than among all accounts: they may be busy customers too."""
 
 
 class Company(NamedTuple):
@@ -119,7 +119,7 @@ def _bank(candidate: Candidate, shares: Shares) -> Iterator[_Raw]:
 def _company(candidate: Candidate, company: Company, population: Population) -> Iterator[_Raw]:
     share = min(0.999, company.common / candidate.size)
     base = min(0.999, (company.size + 1.0) / (population.accounts + 2.0))
-    if share > max(base, COMPANY_SHARE):
+    if share > COMPANY_TIMES * base:
         surprise = candidate.size * (share * math.log10(share / base) + (1.0 - share) * math.log10((1.0 - share) / (1.0 - base)))
         yield (
             "company.members",

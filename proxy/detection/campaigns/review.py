@@ -52,8 +52,10 @@ class Reviewer:
         return best
 
     def findings(self, account: Account, campaign: Candidate | None) -> list[Finding]:
-        """What speaks for and against the account."""
-        found = list(campaign.findings) if campaign is not None else []
+        """What speaks for and against the account: its campaign's findings, or its own when it is in none."""
+        if campaign is not None:
+            return campaign.findings
+        found: list[Finding] = []
         if account.requests < OWN_REQUESTS:
             return found
         place = max(range(len(account.intents)), key=account.intents.__getitem__)
