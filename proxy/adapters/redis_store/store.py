@@ -174,6 +174,8 @@ class RedisStore:
             return Reservation(tuple(asks), tuple(standings), denied, now)
         taken: list[str] = []
         for ask, standing, lease in zip(asks, standings, leases, strict=True):
+            if self._alone:
+                self._alone.pop(ask[1], None)  # what is learnt now replaces what was spent here
             if ask[3]:
                 self._local.learn(ask, now + standing[4], now)
             elif standing[1]:
