@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from proxy.dialects.body import check_media_type
 from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import NO_NAMES, Names, Route
 from proxy.dialects.reading import text
@@ -32,6 +33,7 @@ class Upload(NamedTuple):
 def read_upload(route: Route, content_type: str, raw: bytes, names: Names = NO_NAMES, limits: JsonLimits = DEFAULT_LIMITS) -> Upload:
     """Read an upload. Raises CallerError MALFORMED or MEDIA_TYPE."""
     if route.endpoint == "messages.batches":
+        check_media_type(content_type)
         requests = message_batch(raw, limits)
         return Upload(_whole(route, route.endpoint, raw, len(requests)), message_lines(requests, names, limits))
     parts = read_form(raw, content_type)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from typing import Final
 
@@ -11,7 +12,10 @@ import zstandard
 from proxy.dialects.wire.strict import JsonLimits, read_json
 from proxy.errors import CallerError, Fault
 
-__all__ = ["JsonLimits", "decode", "read_json"]
+__all__ = ["JsonLimits", "check_media_type", "decode", "read_json"]
+
+_PLAIN_JSON: Final = frozenset({"", "application/json"})
+_JSON: Final = re.compile(r"""\s*application/json\s*(?:;\s*charset\s*=\s*(?:utf-8|"utf-8")\s*)?\Z""", re.IGNORECASE)
 
 _GZIP_WINDOW: Final = 31
 _ZLIB_WINDOW: Final = 15
@@ -39,6 +43,15 @@ def decode(raw: bytes, content_encoding: str, cap_bytes: int) -> bytes:
         return reader(raw, cap_bytes)
     except (zlib.error, brotli.error, zstandard.ZstdError):
         raise _corrupt(coding) from None
+
+
+def check_media_type(content_type: str) -> None:
+    """Refuse a document that isn't declared as JSON in UTF-8. A missing declaration passes: boto3 sends none.
+
+    Raises CallerError MEDIA_TYPE.
+    """
+    if content_type not in _PLAIN_JSON and _JSON.match(content_type) is None:
+        raise CallerError(Fault.MEDIA_TYPE, "Content-Type must be application/json, in UTF-8.")
 
 
 def _too_large(cap_bytes: int) -> CallerError:

@@ -1,9 +1,10 @@
 """How long is a prompt? A conservative local estimate, made before any model's own tokeniser sees it.
 
-ASCII counts a quarter of a token a character; every UTF-8 byte beyond a character's first adds half a token. So a Latin letter with
-an accent or a Cyrillic letter costs 0.75, a Chinese or Japanese character 1.25, an emoji 1.75: above what the common byte-pair
-vocabularies need for prose. Source code, base64 and random strings can need more than a quarter a character; the reserve
-is settled with the real usage afterwards.
+A quarter of a token for each character, and half a token for each byte beyond the first of its UTF-8. Measured against
+o200k_base and cl100k_base, estimate over truth: English 1.5 and 1.5, Markdown 1.0 and 1.0, Python 1.05 and 1.06, JSON 0.9 and
+0.9, German 1.6 and 1.0, Russian 4.1 and 1.6, Arabic 3.5 and 1.0, Hindi 4.2 and 1.05, Chinese 2.1 and 1.0, Japanese 1.6 and 1.2,
+Korean 2.2 and 0.9, emoji 1.0 and 0.6. Random strings fall short: base64 and hexadecimal 0.4. Whatever is reserved by it is settled
+with the real usage afterwards.
 """
 
 from __future__ import annotations

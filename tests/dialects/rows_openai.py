@@ -97,6 +97,7 @@ CHAT = Row(
         "unseen": (
             Probe(("messages", 0, "content"), [{"type": "file", "file": {"file_id": "file-1"}}], 1),
             Probe(("prompt_embeds",), "AAAA", 1),
+            Probe(("data_sources",), [{"type": "azure_search", "parameters": {}}], 1),
         ),
     },
     words=(
@@ -107,6 +108,7 @@ CHAT = Row(
         (("response_format",), {"type": "json_schema", "json_schema": {"schema": {"description": CANARY}}}),
         (("prediction",), {"type": "content", "content": CANARY}),
         (("prediction",), {"type": "content", "content": [TEXT]}),
+        (("data_sources",), [{"type": "azure_search", "parameters": {"role_information": CANARY}}]),
         (("chat_template",), CANARY),
         (("chat_template_kwargs",), {"x": CANARY}),
         (("documents",), [{"title": "t", "text": CANARY}]),

@@ -75,6 +75,7 @@ MESSAGES = Row(
         (("system",), [_TEXT]),
         (("tools",), [{"name": "f", "description": CANARY}]),
         (("tools",), [{"name": "f", "input_schema": {"properties": {"a": {"description": CANARY}}}}]),
+        (("context_management",), {"edits": [{"type": "compact_20260112", "instructions": CANARY}]}),
         (("output_config", "format"), {"type": "json_schema", "schema": {"description": CANARY}}),
     ),
 )

@@ -14,7 +14,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.dialects.body import JsonLimits, decode, read_json
+from proxy.dialects.body import JsonLimits, check_media_type, decode, read_json
 from proxy.errors import CallerError, Fault
 from tests.dialects.corpus import fault_of
 
@@ -89,6 +89,33 @@ def test_noise_is_never_more_than_a_refusal(coding, noise):
     assert _fault(noise, coding) in {Fault.MALFORMED, Fault.TOO_LARGE, None}
 
 
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "",
+        "application/json",
+        "Application/JSON",
+        "application/json; charset=utf-8",
+        'application/json;charset="UTF-8"',
+        " application/json ",
+    ],
+)
+def test_json_in_utf8_may_be_declared_in_several_ways(content_type):
+    assert fault_of(lambda: check_media_type(content_type)) is None
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "text/plain", "text/json", "application/json; charset=utf-16", "application/json; charset=latin-1", "application/x-www-form-urlencoded",
+        "application/json, text/plain", "application/jsonx", "application/vnd.api+json", "multipart/form-data; boundary=x", "application/json; a=b",
+        "application/json; charset=utf-8; charset=utf-16", "application/octet-stream", "*/*", "json",
+    ],
+)  # fmt: skip
+def test_any_other_type_is_refused(content_type):
+    assert fault_of(lambda: check_media_type(content_type)) is Fault.MEDIA_TYPE
+
+
 KEYS = st.sampled_from(["a", "b", "model", "Model", "text", "\u017f", "x y", "\U0001f600", "\x7f", '"', "\\"])
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
@@ -144,6 +171,6 @@ def test_depth_and_keys_are_bounded_exactly():
 
     assert read_json(nested(64), LIMITS)
     assert read_json(wide(10_000), LIMITS)
-    for raw in (nested(65), wide(10_001), b'{"a":' + b"[" * 64 + b"]" * 64 + b"}"):
+    for raw in (b'{"a":[' + b"[]," * 50_000 + b"[]]}", nested(65), wide(10_001), b'{"a":' + b"[" * 64 + b"]" * 64 + b"}"):
         with pytest.raises(CallerError):
             read_json(raw, LIMITS)

@@ -114,6 +114,12 @@ def test_a_tool_result_alone_is_no_turn_of_the_user():
     assert MESSAGES.read({"messages": [*USER, mixed]}).turns == 2
 
 
+def test_a_null_in_a_block_is_left_out():
+    block = {"type": "compaction", "content": None, "file_id": None, "note": None}
+    call = MESSAGES.read({"messages": [{"role": "user", "content": [block]}]})
+    assert (call.texts, call.unseen) == ((), 0)
+
+
 def test_base64_is_no_text_but_counts():
     pages = {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "A" * 200_000}}
     call = MESSAGES.read({"messages": [{"role": "user", "content": [pages]}]})

@@ -110,11 +110,13 @@ def _other(prompt: Prompt, role: str, block: Document) -> None:
         prompt.tool_results += 1
         role = "tool"
     for key, value in block.items():
+        if value is None:
+            continue
         if key == "content":
             blocks(prompt, role, [value] if type(value) is dict else value)
         elif key == "file_id":
             prompt.unseen += 1
-        elif key not in _OPAQUE and value is not None:
+        elif key not in _OPAQUE:
             prompt.say_all(role, value)
 
 

@@ -61,7 +61,7 @@ def read(route: Route, document: Document, names: Names) -> ModelCall:
 
 
 def _rare_texts(prompt: Prompt, document: Document) -> None:
-    """Texts outside the messages: functions, response schemas, predicted output, and what vLLM and llama.cpp put in the prompt."""
+    """Texts outside the messages: functions, response schemas, predicted output, and what vLLM, llama.cpp and Azure put in the prompt."""
     sampling.refuse_other_models(document)
     for function in items(document, "functions"):
         content.tool(prompt, function)
@@ -70,5 +70,5 @@ def _rare_texts(prompt: Prompt, document: Document) -> None:
     prompt.say("system", text(document, "chat_template"))
     prompt.say_all("system", inner(document, "chat_template_kwargs"))
     prompt.say_all("system", items(document, "documents"))
-    if document.get("prompt_embeds") is not None:
-        prompt.unseen += 1
+    prompt.say_all("system", items(document, "data_sources"))
+    prompt.unseen += len(items(document, "data_sources")) + sum(document.get(key) is not None for key in ("prompt_embeds", "prompt_id"))

@@ -14,7 +14,7 @@ from typing import Final
 from proxy.dialects.wire.strict import malformed
 
 _READ: Final = """
-additionalModelRequestFields anthropic_version arguments audio audio_url best_of body budget_tokens bytes cachedContent
+additionalModelRequestFields anthropic_version context_management data_sources prompt_id arguments audio audio_url best_of body budget_tokens bytes cachedContent
 candidateCount chat_template chat_template_kwargs codeExecutionResult container content contents context conversation custom data
 description document documents echo effort enable_thinking enabled fallbacks file fileData fileUri file_data file_id format
 function functionDeclarations functionResponse function_call functions generateContentRequest generationConfig guardContent image
