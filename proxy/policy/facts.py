@@ -104,7 +104,12 @@ FACTS: tuple[Fact, ...] = (
     _signal("campaign.age_hours", Kind.DOUBLE, "Hours since the campaign was first a candidate.", few=False),
     _signal("account.countries_24h", Kind.INT, "Distinct client countries of the account in the last 24 hours."),
     _signal("account.asns_24h", Kind.INT, "Distinct autonomous systems of the account in the last 24 hours."),
-    _signal("account.travel_kmh", Kind.DOUBLE, "Fastest travel, in km/h, that client locations of the last hour imply; 0.0 when unknown.", few=False),
+    _signal(
+        "account.travel_kmh",
+        Kind.DOUBLE,
+        "Fastest travel, in km/h, that client locations of the last hour imply; 0.0 when unknown.",
+        few=False,
+    ),
 )
 
 BY_NAME: dict[str, Fact] = {fact.name: fact for fact in FACTS}

@@ -10,7 +10,7 @@ from proxy.errors import ConfigError, Problem
 from proxy.policy.assembly.reading import Files, Parts
 from proxy.policy.language.complaints import Part, suggest
 from proxy.policy.language.reading import Path, decode_text
-from proxy.policy.language.shapes.policy_file import ListDoc, PatternDoc, PriceDoc
+from proxy.policy.language.shapes.named import ListDoc, PatternDoc, PriceDoc
 from proxy.policy.names.models import ModelNames
 from proxy.policy.names.passes import Passes
 from proxy.policy.names.patterns import BadPattern, PatternSets, check_pattern

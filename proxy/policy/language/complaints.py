@@ -68,12 +68,13 @@ def conform(document: Document) -> Part:
     if not isinstance(value, dict):
         problem = document.problem((), f"expected a mapping with sections such as rules, got {_name(value)}", "see the language reference")
         return Part(document, PolicyDoc(), {}, (problem,))
+    nothing = _nothing(document)
     kept = {section: list(range(len(items))) for section, items in value.items() if isinstance(items, list)}
     try:
-        return Part(document, PolicyDoc.model_validate(value), kept, ())
+        return Part(document, PolicyDoc.model_validate(value), kept, tuple(nothing))
     except ValidationError as error:
         details = error.errors(include_url=False)
-    problems = _without_repeats(_complain(PolicyDoc, document, detail) for detail in details)
+    problems = _without_repeats([*(_complain(PolicyDoc, document, detail) for detail in details), *nothing])
     bad = {tuple(detail["loc"][:2]) for detail in details} | {tuple(detail["loc"][:1]) for detail in details if len(detail["loc"]) == 1}
     pruned = {section: _without(section, items, bad) for section, items in value.items() if (section,) not in bad}
     for section, indexes in kept.items():
@@ -89,8 +90,13 @@ def shape_problems(model: type[BaseModel], document: Document) -> list[Problem]:
     try:
         model.model_validate(document.value)
     except ValidationError as error:
-        return _without_repeats(_complain(model, document, detail) for detail in error.errors(include_url=False))
-    return []
+        return _without_repeats([*(_complain(model, document, detail) for detail in error.errors(include_url=False)), *_nothing(document)])
+    return _nothing(document)
+
+
+def _nothing(document: Document) -> list[Problem]:
+    """Keys without a value: an end or a condition someone forgot to write must not count as left out on purpose."""
+    return [document.problem(path, "expected a value, got nothing", "write a value or remove the key") for path in document.empty]
 
 
 def _without(section: str, items: Any, bad: set[Path]) -> Any:

@@ -47,6 +47,7 @@ class Atom(NamedTuple):
     text: str
     truth: Truth
     reads: frozenset[str]
+    node: Node
 
 
 class Condition(NamedTuple):
@@ -140,7 +141,7 @@ class Expressions:
     def _atom(self, node: Node, text: str) -> Atom:
         truth = sound_test(node, self._lists) or Truth(self._ask_cel(self._checked(text), node), sound=False)
         names = {inner.name for inner in walk(node) if inner.op == "fact"}
-        return Atom(" ".join(text.split()), truth, frozenset(names & BY_NAME.keys()))
+        return Atom(" ".join(text.split()), truth, frozenset(names & BY_NAME.keys()), node)
 
     def _ask_cel(self, expression: cel.Expression, tree: Node) -> Callable[[Facts], bool]:
         """The question put to CEL, with only the facts it reads: an activation costs by the fact."""

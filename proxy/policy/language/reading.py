@@ -48,6 +48,8 @@ class Document(NamedTuple):
     places: Mapping[Path, Place]
     keys: Mapping[Path, Place]
     """Where a mapping's key stands, by the path of its value."""
+    empty: tuple[Path, ...] = ()
+    """Values that are nothing at all: null, ~ or left out after a colon or dash."""
 
     def place(self, path: Path) -> Place:
         """The place of the value at `path`, or of the nearest value around it."""
@@ -117,7 +119,7 @@ def read_yaml(file: str, data: bytes) -> Document:
         builder.problems.append(error.problem)
     if builder.problems:
         raise ConfigError(builder.problems)
-    return Document(file, text, value, builder.places, builder.keys)
+    return Document(file, text, value, builder.places, builder.keys, tuple(builder.empty))
 
 
 class _TooBig(Exception):  # noqa: N818  (it ends the walk; it isn't an error anyone catches outside this file)
@@ -139,6 +141,7 @@ class _Builder:
         self.problems: list[Problem] = []
         self.places: dict[Path, Place] = {}
         self.keys: dict[Path, Place] = {}
+        self.empty: list[Path] = []
 
     def document(self, events: Iterator[Any]) -> Any:
         """The single document of the stream."""
@@ -214,6 +217,7 @@ class _Builder:
         if text in {"true", "false"}:
             return text == "true"
         if text in {"", "~", "null"}:
+            self.empty.append(path)
             return None
         if _INT.fullmatch(text):
             return int(text)

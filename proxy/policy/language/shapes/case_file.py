@@ -58,10 +58,10 @@ class ExpectDoc(Strict):
     )
     code: str | None = Field(None, description="Error code told to the caller.", examples=["unsupported_region"])
     clamps: dict[str, int | float | bool | str] | None = Field(None, description="All clamps in force, exactly.", examples=[{"n": 1}])
-    strips: list[str] | None = Field(None, description="All parts stripped, exactly.")
-    tags: list[str] | None = Field(None, description="All tags, exactly.")
+    strips: list[str] | None = Field(None, description="All parts stripped, exactly.", examples=[["reasoning"]])
+    tags: list[str] | None = Field(None, description="All tags, exactly.", examples=[["model.unknown"]])
     limits: list[str] | None = Field(None, description="Limits that must apply, among others.", examples=[["limits.requests"]])
-    waived_by: str | None = Field(None, description="Waiver that must set aside the rule or limit.")
+    waived_by: str | None = Field(None, description="Waiver that must set aside the rule or limit.", examples=["waivers.eval_team"])
 
 
 class CaseDoc(Strict):
@@ -71,12 +71,19 @@ class CaseDoc(Strict):
     facts: dict[str, Any] = Field(
         default_factory=dict, description="Facts that differ from the ordinary request.", examples=[{"client.country": "CU"}]
     )
-    texts: list[str] | None = Field(None, description="Texts of the prompt; request.patterns is then what they match.")
+    texts: list[str] | None = Field(
+        None,
+        description="Texts of the prompt; request.patterns is then what they match.",
+        examples=[["Show me your full chain of thought."]],
+    )
     on: Day | None = Field(None, description="Day on which it is judged; rules' dates count only then.", examples=["2027-01-01"])
-    expect: ExpectDoc = Field(description="What must become of it.")
+    expect: ExpectDoc = Field(description="What must become of it.", examples=[{"outcome": "refuse", "rule": "regions.unknown"}])
 
 
 class CasesDoc(Strict):
     """A file of cases."""
 
-    cases: Annotated[list[CaseDoc], Field(min_length=1)] = Field(description="The cases of this file.")
+    cases: Annotated[list[CaseDoc], Field(min_length=1)] = Field(
+        description="The cases of this file.",
+        examples=[[{"name": "nine answers become eight", "facts": {"request.n": 9}, "expect": {"outcome": "allow", "clamps": {"n": 8}}}]],
+    )

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from proxy.policy.language.shapes.fields import (
     GLOB_PATTERN,
     NAME_PATTERN,
-    PATH_PATTERN,
     PRESET_PATTERN,
     TAG_PATTERN,
     URL_PATTERN,
     Condition,
     Day,
-    Dollars,
     FactName,
     Id,
     Name,
@@ -23,39 +21,7 @@ from proxy.policy.language.shapes.fields import (
     Strict,
     Words,
 )
-
-
-class ListDoc(Strict):
-    """A named list of values; a condition asks `client.country in lists.NAME`."""
-
-    file: str | None = Field(
-        None,
-        description="Text file with the values, separated by blanks or lines; # begins a comment.",
-        examples=["lists/anthropic-api.txt"],
-    )
-    values: list[str | int] | None = Field(None, description="The values themselves.", examples=[["DE", "FR"]])
-    of: Literal["string", "int"] = Field("string", description="Type of the values.")
-
-    @model_validator(mode="after")
-    def _one_source(self) -> ListDoc:
-        if (self.file is None) == (self.values is None):
-            raise ValueError("a list needs either file or values; write one of them")
-        return self
-
-
-class PatternDoc(Strict):
-    """A named set of regular expressions (RE2 syntax, case ignored); a condition asks `'NAME' in request.patterns`."""
-
-    file: str | None = Field(
-        None, description="Text file with one expression a line; # begins a comment line.", examples=["patterns/cot_elicitation.txt"]
-    )
-    values: list[str] | None = Field(None, description="The expressions themselves.", examples=[["step by step reasoning"]])
-
-    @model_validator(mode="after")
-    def _one_source(self) -> PatternDoc:
-        if (self.file is None) == (self.values is None):
-            raise ValueError("a pattern set needs either file or values; write one of them")
-        return self
+from proxy.policy.language.shapes.named import ListDoc, ModelsDoc, PatternDoc, PresetDoc, PricesDoc, UninspectedDoc
 
 
 class RefuseDoc(Strict):
@@ -75,15 +41,17 @@ class RefuseDoc(Strict):
 class ClampDoc(Strict):
     """Lower parameters of the request to at most these values."""
 
-    max_tokens: int | None = Field(None, ge=1, description="Upper bound of output tokens; set where the caller left it out.")
-    n: int | None = Field(None, ge=1, description="Upper bound of answers for one request.")
-    temperature: float | None = Field(None, ge=0, description="Upper bound of the sampling temperature.")
+    max_tokens: int | None = Field(
+        None, ge=1, description="Upper bound of output tokens; set where the caller left it out.", examples=[4096]
+    )
+    n: int | None = Field(None, ge=1, description="Upper bound of answers for one request.", examples=[1])
+    temperature: float | None = Field(None, ge=0, description="Upper bound of the sampling temperature.", examples=[1.0])
     logprobs: Literal[False] | None = Field(None, description="false switches token log-probabilities off.")
-    top_logprobs: int | None = Field(None, ge=0, description="Upper bound of alternatives at each token.")
+    top_logprobs: int | None = Field(None, ge=0, description="Upper bound of alternatives at each token.", examples=[5])
     reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = Field(
         None, description="Highest reasoning effort, in the order none, minimal, low, medium, high, xhigh, max."
     )
-    reasoning_budget: int | None = Field(None, ge=0, description="Upper bound of thinking tokens.")
+    reasoning_budget: int | None = Field(None, ge=0, description="Upper bound of thinking tokens.", examples=[8192])
 
     @model_validator(mode="after")
     def _something(self) -> ClampDoc:
@@ -95,9 +63,15 @@ class ClampDoc(Strict):
 class EffectsDoc(Strict):
     """What happens when a rule's condition holds. Several effects may stand together."""
 
-    refuse: RefuseDoc | None = Field(None, description="Refuse the request.")
-    clamp: ClampDoc | None = Field(None, description="Lower parameters of the request.")
-    strip: list[Literal["reasoning", "logprobs"]] | None = Field(None, min_length=1, description="Parts to remove from the answer.")
+    refuse: RefuseDoc | None = Field(
+        None,
+        description="Refuse the request.",
+        examples=[{"code": "unsupported_region", "message": "The service isn't offered in your region."}],
+    )
+    clamp: ClampDoc | None = Field(None, description="Lower parameters of the request.", examples=[{"n": 1, "logprobs": False}])
+    strip: list[Literal["reasoning", "logprobs"]] | None = Field(
+        None, min_length=1, description="Parts to remove from the answer.", examples=[["reasoning"]]
+    )
     tag: list[Annotated[str, Field(pattern=TAG_PATTERN)]] | None = Field(
         None, min_length=1, description="Labels for the record and the metrics; nothing else changes.", examples=[["model.unknown"]]
     )
@@ -113,7 +87,9 @@ class _Described(Strict):
     id: Id = Field(description="Unique name: area and purpose joined by a dot.", examples=["regions.unsupported"])
     source: str = Field("", description="The clause of the terms that it enforces.", examples=["Supported Regions Policy, copy of 2025-09"])
     owner: str = Field("", description="Who answers for it.", examples=["trust-and-safety"])
-    description: str = Field("", description="Why it exists, for colleagues.")
+    description: str = Field(
+        "", description="Why it exists, for colleagues.", examples=["Many answers to one prompt are how preference data is made."]
+    )
     mode: Literal["enforce", "shadow", "off"] = Field(
         "enforce", description="enforce acts, shadow only counts what it would have done, off isn't evaluated."
     )
@@ -126,7 +102,7 @@ class RuleDoc(_Described):
     """One rule: when its condition holds, its effects apply."""
 
     when: Condition = Field(description="Condition in CEL over the facts.", examples=["!(client.country in lists.supported)"])
-    then: EffectsDoc = Field(description="Effects of the rule.")
+    then: EffectsDoc = Field(description="Effects of the rule.", examples=[{"clamp": {"n": 8}}])
     enforce_percent: float = Field(
         100.0, gt=0, le=100, description="Share of subjects for whom it acts; a subject always falls on the same side.", examples=[10]
     )
@@ -161,7 +137,7 @@ class LimitDoc(_Described):
     )
     max: int | None = Field(None, ge=1, description="Requests in flight at once; for count: concurrent.", examples=[16])
     when: Condition | None = Field(None, description="Condition in CEL; always when left out.", examples=["risk.level >= 1"])
-    message: Words = Field("Too many requests.", description="What the caller is told.")
+    message: Words = Field("Too many requests.", description="What the caller is told.", examples=["Too many requests for the free tier."])
 
     @model_validator(mode="after")
     def _agree(self) -> LimitDoc:
@@ -186,75 +162,53 @@ class WaiverDoc(Strict):
     approver: Words = Field(description="Who granted it.", examples=["jane.doe"])
 
 
-class ModelsDoc(Strict):
-    """Which models exist and by which names."""
-
-    aliases: dict[str, str] = Field(default_factory=dict, description="Other name: canonical name.", examples=[{"gpt-4o-latest": "gpt-4o"}])
-    known: list[Annotated[str, Field(min_length=1, max_length=200)]] = Field(
-        default_factory=list, description="Names the terms know: exact, or with * at the end.", examples=[["claude-*", "gpt-4o"]]
-    )
-
-
-class PriceDoc(Strict):
-    """US dollars for a million tokens."""
-
-    input: Dollars = Field(description="Price of a million input tokens.", examples=[3])
-    output: Dollars = Field(description="Price of a million output tokens.", examples=[15])
-
-
-class PricesDoc(Strict):
-    """What models cost, for limits that count usd."""
-
-    source: str = Field("", description="Where the prices were read.")
-    date: Day | None = Field(None, description="When they were read.")
-    default: PriceDoc = Field(description="Price of a model without its own; never zero.")
-    models: dict[str, PriceDoc] = Field(default_factory=dict, description="Exact name, or a beginning with * at the end: the longest wins.")
-
-
-class UninspectedDoc(Strict):
-    """An endpoint that no reader understands and that is passed all the same. Counted."""
-
-    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = Field(description="HTTP method.")
-    path: str = Field(
-        pattern=PATH_PATTERN,
-        max_length=300,
-        description="Path; * stands for one segment, ** at the end for any rest.",
-        examples=["/v1/files/*"],
-    )
-    reason: Words = Field(description="Why its content needn't be read.")
-
-
-class PresetDoc(Strict):
-    """Where a preset comes from. A preset is a copy of a date, never the current state."""
-
-    provider: str = Field(description="Whose terms.", examples=["Anthropic"])
-    date: Day = Field(description="Date of the copy.", examples=["2025-09-15"])
-    source: Words = Field(description="Page or document that was read.")
-    note: str = Field("", description="What to know before relying on it.")
-
-
 class PolicyDoc(Strict):
     """A policy file. All files of the folder are one set of rules; the order of files and rules never matters."""
 
     use: list[Annotated[str, Field(pattern=PRESET_PATTERN)]] = Field(
         default_factory=list, description="Presets to include.", examples=[["presets/anthropic-2025-09"]]
     )
-    preset: PresetDoc | None = Field(None, description="Only in files under presets/: where the pack comes from.")
-    lists: dict[Name, ListDoc] = Field(default_factory=dict, description="Named lists of values.")
-    patterns: dict[Name, PatternDoc] = Field(default_factory=dict, description="Named sets of regular expressions.")
-    rules: list[RuleDoc] = Field(default_factory=list, description="Rules.")
-    limits: list[LimitDoc] = Field(default_factory=list, description="Budgets.")
-    waivers: list[WaiverDoc] = Field(default_factory=list, description="Exceptions.")
-    models: ModelsDoc | None = Field(None, description="Model names.")
-    prices: PricesDoc | None = Field(None, description="Model prices.")
-    uninspected: list[UninspectedDoc] = Field(default_factory=list, description="Endpoints passed without being read.")
-
-
-def schema() -> dict[str, Any]:
-    """The JSON Schema of a policy file, for editors."""
-    made: dict[str, Any] = PolicyDoc.model_json_schema()
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "tos-proxy policy file",
-        **{k: v for k, v in made.items() if k != "title"},
-    }
+    preset: PresetDoc | None = Field(
+        None,
+        description="Only in files under presets/: where the pack comes from.",
+        examples=[{"provider": "Anthropic", "date": "2025-09-15", "source": "page api/supported-regions"}],
+    )
+    lists: dict[Name, ListDoc] = Field(
+        default_factory=dict, description="Named lists of values.", examples=[{"supported": {"file": "lists/anthropic-api.txt"}}]
+    )
+    patterns: dict[Name, PatternDoc] = Field(
+        default_factory=dict,
+        description="Named sets of regular expressions.",
+        examples=[{"cot_elicitation": {"file": "patterns/cot_elicitation.txt"}}],
+    )
+    rules: list[RuleDoc] = Field(
+        default_factory=list, description="Rules.", examples=[[{"id": "usage.n", "when": "request.n > 8", "then": {"clamp": {"n": 8}}}]]
+    )
+    limits: list[LimitDoc] = Field(
+        default_factory=list,
+        description="Budgets.",
+        examples=[[{"id": "limits.requests", "per": ["account.id"], "count": "requests", "rate": "600/1m"}]],
+    )
+    waivers: list[WaiverDoc] = Field(
+        default_factory=list,
+        description="Exceptions.",
+        examples=[
+            [
+                {
+                    "id": "waivers.eval_team",
+                    "waives": ["distillation.*"],
+                    "when": "account.org == 'research'",
+                    "expires": "2027-03-31",
+                    "reason": "ticket 4711",
+                    "approver": "jane.doe",
+                }
+            ]
+        ],
+    )
+    models: ModelsDoc | None = Field(None, description="Model names.", examples=[{"known": ["claude-*", "gpt-4o"]}])
+    prices: PricesDoc | None = Field(None, description="Model prices.", examples=[{"default": {"input": 15, "output": 75}}])
+    uninspected: list[UninspectedDoc] = Field(
+        default_factory=list,
+        description="Endpoints passed without being read.",
+        examples=[[{"method": "POST", "path": "/v1/files/*", "reason": "scanned elsewhere"}]],
+    )
