@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from math import ceil, floor, inf
+from functools import lru_cache
+from math import ceil, inf
 from typing import Final
 
 from proxy.limits.ask import Standing
@@ -62,18 +63,21 @@ def reply_headers(standings: Sequence[Standing], denied: Standing | None, dialec
 
     Shadow limits never show. A cost above the burst has no Retry-After and asks the SDKs not to retry.
     """
-    told = denied or tightest(standings)
-    if told is None:
-        return []
-    headers = [("ratelimit-policy", _policy(told)), ("ratelimit", _state(told))]
     if denied is None:
-        shown = [standing for standing in standings if not standing.shadow]
-        return headers + _provider_headers(sorted(shown, key=_share_left, reverse=True), dialect, now)
+        shown = sorted((standing for standing in standings if not standing.shadow), key=_share_left, reverse=True)
+        return [*_ietf(shown[-1]), *_provider_headers(shown, dialect, now)] if shown else []
+    headers = _ietf(denied)
     if denied.retry_after_s == inf:
         headers.append(("x-should-retry", "false"))
     else:
         headers.append(("retry-after", _seconds(denied.retry_after_s)))
     return headers + _provider_headers([denied], dialect, now)
+
+
+def _ietf(told: Standing) -> Headers:
+    name, policy = _policy(told.limit, told.burst, told.rate, told.unit)
+    wait = told.reset_s if told.allowed or told.retry_after_s == inf else told.retry_after_s
+    return [("ratelimit-policy", policy), ("ratelimit", f'"{name}";r={_amount(told.unit, told.remaining)};t={_seconds(wait)}')]
 
 
 def _provider_headers(loosest_first: Sequence[Standing], dialect: str, now: float) -> Headers:
@@ -95,39 +99,40 @@ def _openai(kind: str, standing: Standing) -> Headers:
 
 
 def _anthropic(kind: str, standing: Standing, now: float) -> Headers:
-    full_at = datetime.fromtimestamp(ceil(now + min(standing.reset_s, _LONGEST_S)), UTC)
     return [
         (f"anthropic-ratelimit-{kind}-limit", _integer(standing.burst)),
         (f"anthropic-ratelimit-{kind}-remaining", _integer(standing.remaining)),
-        (f"anthropic-ratelimit-{kind}-reset", full_at.strftime("%Y-%m-%dT%H:%M:%SZ")),
+        (f"anthropic-ratelimit-{kind}-reset", _moment(ceil(now + min(standing.reset_s, _LONGEST_S)))),
     ]
+
+
+@lru_cache(maxsize=1024)
+def _moment(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 _LONGEST_S: Final = 366 * 86_400.0
 """A reset further away than a year is written as a year away: no client plans beyond, and dates stay four digits long."""
 
 
-def _policy(standing: Standing) -> str:
-    window = f";w={_seconds(standing.burst / standing.rate)}" if standing.rate else ""
-    unit = _QUOTA_UNITS.get(standing.unit, standing.unit)
-    return f'"{_sf_string(standing.limit)}";q={_amount(standing, standing.burst)};qu="{_sf_string(unit)}"{window}'
+@lru_cache(maxsize=1024)
+def _policy(limit: str, burst: float, rate: float, unit: str) -> tuple[str, str]:
+    """The quoted name and the RateLimit-Policy of a limit; the same for all its subjects, so worth remembering."""
+    name = _sf_string(limit)
+    window = f";w={_seconds(burst / rate)}" if rate else ""
+    return name, f'"{name}";q={_amount(unit, burst)};qu="{_sf_string(_QUOTA_UNITS.get(unit, unit))}"{window}'
 
 
-def _state(standing: Standing) -> str:
-    wait = standing.reset_s if standing.allowed or standing.retry_after_s == inf else standing.retry_after_s
-    return f'"{_sf_string(standing.limit)}";r={_amount(standing, standing.remaining)};t={_seconds(wait)}'
-
-
-def _amount(standing: Standing, units: float) -> str:
-    return _integer(units * 100.0 if standing.unit == "usd" else units)
+def _amount(unit: str, units: float) -> str:
+    return _integer(units * 100.0 if unit == "usd" else units)
 
 
 def _integer(units: float) -> str:
-    return str(floor(min(max(units, 0.0) + 1e-6, _LARGEST)))
+    return str(int(units + 1e-6)) if 0.0 <= units < _LARGEST else "0" if units < 0.0 else str(_LARGEST)
 
 
 def _seconds(seconds: float) -> str:
-    return str(max(ceil(min(seconds, _LARGEST) - 1e-6), 0))
+    return str(ceil(seconds - 1e-6)) if 0.0 < seconds < _LARGEST else "0" if seconds <= 0.0 else str(_LARGEST)
 
 
 def _duration(seconds: float) -> str:
