@@ -18,14 +18,14 @@ def whole_event(chunk: bytes) -> bytes | None:
 
     Only a short cut: it may say None whenever that is simpler.
     """
-    if not chunk.endswith(b"}\n\n"):
+    if not chunk.endswith(b"}\n\n") or b"\r" in chunk:
         return None
-    start = chunk.find(b"data: {")
-    if start < 0 or chunk.find(b"\n", start) != len(chunk) - 2 or b"\r" in chunk:
-        return None
-    if start and not (chunk.startswith(b"event:") and chunk.find(b"\n") == start - 1):
-        return None
-    return chunk[start + 6 :]
+    start = 0
+    if not chunk.startswith(b"data: {"):
+        start = chunk.find(b"\n") + 1
+        if not (chunk.startswith(b"event:") and chunk.startswith(b"data: {", start)):
+            return None
+    return chunk[start + 6 :] if chunk.find(b"\n", start) == len(chunk) - 2 else None
 
 
 class EventReader(Tallied):
@@ -51,7 +51,8 @@ class EventReader(Tallied):
         if self._between:
             data = whole_event(chunk)
             if data is not None:
-                self._event(data)
+                if not read_json(data, self._shape, self._tally):
+                    self._mark_broken(data)
                 return chunk
         for line in self._lines.feed(chunk):
             if line.startswith(b"data:"):
@@ -93,15 +94,14 @@ class EventReader(Tallied):
         if held_bytes > MAX_LINE_BYTES:
             self.broken = True
             self._tally.unread(MAX_LINE_BYTES)
-        else:
-            self._event(data)
+        elif not read_json(data, self._shape, self._tally):
+            self._mark_broken(data)
 
-    def _event(self, data: bytes) -> None:
-        if not read_json(data, self._shape, self._tally):
-            text = data.strip()
-            if text not in {_DONE, b""}:
-                self.broken = True
-                self._tally.unread(len(text))
+    def _mark_broken(self, data: bytes) -> None:
+        text = data.strip()
+        if text not in {_DONE, b""}:
+            self.broken = True
+            self._tally.unread(len(text))
 
 
 class EventStripper(Tallied):

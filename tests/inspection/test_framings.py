@@ -155,7 +155,7 @@ def test_a_line_that_cannot_be_read_ends_a_stripped_stream(line):
     assert reader.broken
     assert stripper.ended
     assert not reader.ended
-    assert reader.output_estimate > stripper.output_estimate >= len(line) / 3
+    assert reader.output_estimate >= stripper.output_estimate >= len(line) / 3
 
 
 @pytest.mark.parametrize("payload", [b"secret", b'{"bytes":"%%%"}', b'{"bytes":7}', b'{"bytes":"c2VjcmV0"}', b'["bytes"]'])

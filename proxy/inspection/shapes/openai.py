@@ -33,10 +33,11 @@ _THINKING_PARTS: Final = frozenset({"thinking", "reasoning"})
 
 def read(event: Json, tally: Tally) -> None:
     """Read a chat completion, a completion, an embedding answer, a response, or one event of any of their streams."""
-    if _is_response(event):
+    choices = event.get("choices")
+    if choices is None and _is_response(event):
         responses.read(event, tally)
         return
-    for choice in event.get("choices") or ():
+    for choice in choices or ():
         message = choice.get("delta") or choice.get("message")
         if message:
             text = message.get("content")
