@@ -1,4 +1,4 @@
-"""Rota: whose turn it is. Round-robin over the accounts of one owner, each with a quota of requests a day."""
+"""Rota: whose turn it is among the accounts of one owner, each with a quota of requests a day."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Sequence
 from math import floor, inf
+from random import Random
 from typing import Final
 
 from proxy.drill.exchange import Account
@@ -15,7 +16,10 @@ Quota = Callable[[], int]
 
 
 class Rota:
-    """Accounts taken in turn, as a load balancer does. `quota` is drawn for each account each day; `recruit` makes the replacement of a burnt one."""
+    """Accounts taken at random among those with quota left, as load balancers do, or in turn without `rng`.
+
+    `quota` is drawn for each account each day; `recruit` makes the replacement of a burnt one.
+    """
 
     def __init__(
         self,
@@ -25,9 +29,10 @@ class Rota:
         quota: Quota | None = None,
         days: int = 1,
         recruit: Callable[[int], Account] | None = None,
+        rng: Random | None = None,
     ) -> None:
         self.accounts = list(accounts)
-        self._quota, self._recruit = quota, recruit
+        self._quota, self._recruit, self._rng = quota, recruit, rng
         self._start, self._days = start, days
         self._end = start + days * DAY_S if quota else inf
         self._left: dict[int, int] = {}
@@ -43,6 +48,9 @@ class Rota:
         """The next account with quota left, as its index; -1 when there is none. One request is spent."""
         self._wake(now)
         while self._turn and now < self._end:
+            if self._rng is not None:
+                at = int(self._rng.random() * len(self._turn))
+                self._turn[0], self._turn[at] = self._turn[at], self._turn[0]
             holder = self._turn.popleft()
             self._queued.discard(holder)
             if holder not in self._resting and self.spend(holder, now):

@@ -69,7 +69,7 @@ def test_sleepers_send_less_than_a_full_semaphore():
     for pacing in (Pacing.CLOSED_LOOP, Pacing.SLEEP):
         decided = list(run(fleets(Shape(5, 20, pacing=pacing)), Everything()))
         spans[pacing] = decided[-1].exchange.at - decided[0].exchange.at
-        assert len(decided) == 100
+        assert 60 < len(decided) < 140
     assert spans[Pacing.SLEEP] > spans[Pacing.CLOSED_LOOP] + 80
 
 
@@ -80,7 +80,7 @@ def test_a_429_slows_the_campaign_down_but_loses_no_request():
     assert max(throttled.attempts.values()) > 3  # it tries again after the pause
     assert max(throttled.attempts.values()) < 3 + 86_400 / 600 + 1
     free = list(run(fleets(Shape(10, 20)), Everything()))
-    assert len(free) == 200
+    assert 140 < len(free) < 260
     assert sum(one.outcome.served for one in decided) < len(free)
 
 
@@ -109,9 +109,10 @@ def test_without_replacement_a_blocked_campaign_ends():
     assert len({one.exchange.observation.account for one in decided}) == 6
 
 
-def test_accounts_take_turns_evenly():
-    half = [one.exchange.observation.account for one in run(fleets(Shape(10, 20)), Everything())][:100]
-    assert set(Counter(half).values()) == {10}
+def test_accounts_share_the_work_evenly_but_not_in_turn():
+    half = [one.exchange.observation.account for one in run(fleets(Shape(10, 40)), Everything())][:200]
+    assert all(5 <= count <= 40 for count in Counter(half).values())
+    assert len(set(half[:10])) < 10
 
 
 def test_a_trajectory_stays_on_its_account_and_repeats_its_prefix():

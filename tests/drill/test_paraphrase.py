@@ -43,7 +43,7 @@ def test_a_slot_grammar_shares_some_runs_but_not_the_whole_text():
 
 def test_a_fixed_template_is_the_same_in_every_request():
     texts = template_runs(Shape(10, 10), 100)
-    assert most_shared(texts) == 100
+    assert most_shared(texts) == len(texts) > 60
 
 
 def test_a_rotated_template_is_new_and_the_old_one_gone():

@@ -55,10 +55,11 @@ def test_a_timeline_names_the_honest_accounts_that_were_touched():
 def test_reasoning_that_was_stripped_counts_as_gone():
     plan = DrillPlan(accounts=9, honest_accounts=0, honest_days=0)
     timeline = Timeline()
-    for sent in exchanges(plan):
+    sent_all = list(exchanges(plan))
+    for sent in sent_all:
         timeline.add(Decided(sent, Outcome(200, Signals(0), stripped=True)))
     assert sum(one.reasoning_below[0] for one in timeline.campaigns()) == 0
-    assert sum(one.served_below[0] for one in timeline.campaigns()) == 9 * 26
+    assert sum(one.served_below[0] for one in timeline.campaigns()) == len(sent_all) > 150
 
 
 def test_a_trace_line_has_the_keys_of_the_format_and_no_credential():

@@ -60,11 +60,7 @@ def campaign(pipeline: Pipeline, shape: Shape, words: Wording, *, name: str, sta
     harvest = Harvest(pipeline, seed=f"{seed}/{name}/words", paraphrase=shape.paraphrase, rotation=shape.rotation, words=words)
     label = f"attack:{pipeline.name}"
 
-    def harvested() -> int:
-        whole = int(rate) + (rng.random() < rate % 1.0)
-        return whole if share >= 1.0 else sum(rng.random() < share for _ in range(whole))
-
-    rota = Rota(accounts, start=start, quota=harvested, days=days, recruit=lambda _: next(members))
+    rota = Rota(accounts, start=start, quota=lambda: _about(rng, rate * share), days=days, recruit=lambda _: next(members), rng=rng)
     temper = pipeline.temper._replace(replace_after_s=shape.replace_after_s)
     workers, sleep_s = _workers(pipeline, shape)
     if shape.pacing is Pacing.POISSON:
@@ -86,6 +82,15 @@ def _workers(pipeline: Pipeline, shape: Shape) -> tuple[int, float]:
     return max(1, min(pipeline.semaphore, ceil(jobs * service_s / shape.shift_s))), sleep_s
 
 
+def _about(rng: Random, mean: float) -> int:
+    """A Poisson count: accounts of a pool get about as much work as each other, not exactly as much."""
+    count, left = 0, mean - rng.expovariate(1.0)
+    while left > 0:
+        count += 1
+        left -= rng.expovariate(1.0)
+    return count
+
+
 def _memoryless(rng: Random, a_day: float, start: float, days: int) -> Iterator[float]:
     at = start
     while a_day and (at := at + rng.expovariate(a_day / DAY_S)) < start + days * DAY_S:
@@ -95,7 +100,7 @@ def _memoryless(rng: Random, a_day: float, start: float, days: int) -> Iterator[
 def _ordinary(accounts: list[Account], shape: Shape, words: Wording, rng: Random, name: str, label: str, start: float, days: int) -> Fleet:
     """Customers of a reseller: they come when they like, to whichever account."""
     rate = shape.requests_per_account_per_day * (1.0 - shape.dilution)
-    rota = Rota(rng.sample(accounts, len(accounts)), start=start, days=days, quota=lambda: int(rate) + (rng.random() < rate % 1.0))
+    rota = Rota(rng.sample(accounts, len(accounts)), start=start, days=days, quota=lambda: _about(rng, rate), rng=rng)
     times = _memoryless(rng, len(accounts) * rate / 1.5, start, days)
     work = conversation(
         lambda own: own.choices((words.question, words.code, words.exercise), (70, 20, 10))[0](own), settings(rng), turns_mean=1.5

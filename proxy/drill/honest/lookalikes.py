@@ -50,7 +50,7 @@ def _pool(
 ) -> Fleet:
     """One owner working all members in a closed loop from an hour of the last day on."""
     start = _launch(world, rng) + rng.random() * 60_000.0
-    rota = Rota(members, start=start, quota=lambda: a_day)
+    rota = Rota(members, start=start, quota=lambda: a_day, rng=rng)
     return Fleet(rng, rota, work, f"benign:{kind}", start=start, workers=workers, temper=Temper(sleep_s=sleep_s, retries=True))
 
 

@@ -9,17 +9,29 @@ from typing import Final, NamedTuple
 from proxy.drill.clients import account
 from proxy.drill.exchange import Account
 from proxy.drill.fleet import Fleet, Temper, Work
-from proxy.drill.honest.rhythm import Rhythm, arrivals, usual
+from proxy.drill.honest.rhythm import Rhythm, arrivals, rhythm, usual
 from proxy.drill.honest.work import Settings, agent, bare, batch, conversation, either, settings, usual_length
 from proxy.drill.rota import Rota
 from proxy.drill.wording.honest import Wording
 
-SHARES: Final = {"people": 34, "app": 15, "etl": 16, "mixed": 10, "agent": 5, "maths": 6, "code": 6, "research": 8}
+SHARES: Final = {"people": 26, "office": 8, "app": 15, "etl": 16, "mixed": 10, "agent": 5, "maths": 6, "code": 6, "research": 8}
 """Percent of everyday accounts by kind; a judgement."""
-_MEAN_A_DAY: Final = {"people": 10.0, "app": 32.0, "etl": 45.0, "mixed": 28.0, "agent": 30.0, "maths": 10.0, "code": 18.0, "research": 26.0}
+_MEAN_A_DAY: Final = {
+    "people": 10.0,
+    "office": 26.0,
+    "app": 32.0,
+    "etl": 45.0,
+    "mixed": 28.0,
+    "agent": 30.0,
+    "maths": 10.0,
+    "code": 18.0,
+    "research": 26.0,
+}
 """Requests a day of the middle account; accounts spread log-normally around it, as heavy-tailed as real users."""
 _SPREAD: Final = 0.9
 _MOST_A_DAY: Final = 400.0
+_TURNS: Final = (1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.5, 2.5)
+"""Mean turns a conversation by account: most software behind an API key never shows a model two turns."""
 
 
 class World(NamedTuple):
@@ -50,6 +62,8 @@ def one(world: World, kind: str, holder: Account, rng: Random) -> Fleet:
     use = settings(rng)._replace(output_tokens=world.written(rng))
     if kind == "etl":
         return _job_runner(world, holder, rng, batch(world.words.batch(rng), world.words.payload, use), mean)
+    if kind == "office":
+        return _staff(world, holder, rng, bare(world.words.question, use), mean)
     work, steps = _work(world, kind, rng, use)
     times = arrivals(rng, world.shape(rng), mean / steps, start=world.start, days=world.days)
     return Fleet(rng, Rota([holder], start=world.start), work, f"benign:{kind}", start=world.start, arrivals=times)
@@ -57,18 +71,21 @@ def one(world: World, kind: str, holder: Account, rng: Random) -> Fleet:
 
 def _work(world: World, kind: str, rng: Random, use: Settings) -> tuple[Work, float]:
     words = world.words
+    chat = rng.choice(_TURNS)
     match kind:
         case "app":
-            return conversation(words.question, use, system=words.persona(rng), users=rng.choice((0, 0, 40, 900)), turns_mean=1.3), 1.3
+            return conversation(words.question, use, system=words.persona(rng), users=rng.choice((0, 0, 0, 40, 900)), turns_mean=chat), chat
         case "mixed":
             job = batch(words.batch(rng), words.payload, settings(rng))
-            return either(conversation(rng.choice((words.code, words.question)), use), job, rng.uniform(0.15, 0.9)), 1.3
+            return either(conversation(rng.choice((words.code, words.question)), use, turns_mean=chat), job, rng.uniform(0.15, 0.9)), (
+                1.0 + chat
+            ) / 2
         case "agent":
             return agent(words, use), 7.0
         case "maths":
-            return conversation(words.exercise, use, turns_mean=1.4), 1.4
+            return conversation(words.exercise, use, turns_mean=chat), chat
         case "code":
-            return conversation(words.code, use, turns_mean=1.7), 1.7
+            return conversation(words.code, use, turns_mean=chat), chat
         case "research":
             deep = use._replace(
                 temperature=rng.choice((0.6, 0.7, 1.0)),
@@ -78,7 +95,15 @@ def _work(world: World, kind: str, rng: Random, use: Settings) -> tuple[Work, fl
                 output_tokens=1200,
             )
             return bare(rng.choice((words.question, words.exercise, words.code)), deep), 1.0
-    return conversation(words.question, use), 1.6
+    return conversation(words.question, use, turns_mean=chat), chat
+
+
+def _staff(world: World, holder: Account, rng: Random, work: Work, mean: float) -> Fleet:
+    """An internal tool: single questions through one working day, whoever asks them."""
+    first, hours = rng.randrange(24 * 6), rng.randrange(36, 60)
+    day = rhythm([float((slot - first) % (24 * 6) < hours) for slot in range(24 * 6)], 1.0)
+    times = arrivals(rng, day, mean, start=world.start, days=world.days, spread=0.2)
+    return Fleet(rng, Rota([holder], start=world.start), work, "benign:office", start=world.start, arrivals=times)
 
 
 def _job_runner(world: World, holder: Account, rng: Random, work: Work, mean: float) -> Fleet:

@@ -41,7 +41,7 @@ def settings(rng: Random) -> Settings:
         rng.choices((1, 2, 4, 8), (90, 4, 4, 2))[0],
         rng.random() < 0.35,
         rng.random() < 0.03,
-        rng.random() < 0.4,
+        rng.random() < 0.15,
         usual_length(rng),
     )
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from proxy.detection.detector import Detector
+from proxy.detection.observation import Signals
 from proxy.drill.campaign.campaign import Shape, campaign
 from proxy.drill.campaign.pipeline import Pipeline
+from proxy.drill.exchange import Exchange, Source
 from proxy.drill.loop import run
 from proxy.drill.rota import DAY_S
 from proxy.drill.timeline import CampaignTimeline, Timeline
-from tests.bench.detection_eval.worlds import Ladder, Recorded, Setting, Watcher
+from tests.bench.detection_eval.worlds import SWEEP_S, Ladder, Recorded, Setting, Watcher
 
 LEVELS = (1, 2, 3, 4)
 
@@ -38,6 +40,9 @@ class Fate:
     first: dict[int, int] = field(default_factory=dict)
     """Own requests sent when a level was first in force, that one included."""
     groups: Counter[str] = field(default_factory=Counter)
+    peak: int = 0
+    """Most requests within a minute."""
+    recent: deque[float] = field(default_factory=deque)
 
 
 class CellResult(NamedTuple):
@@ -54,32 +59,45 @@ class CellResult(NamedTuple):
 def run_cell(setting: Setting, warm: Detector, entries: list[Entry], *, days: int = 1, ladder: bool = False) -> CellResult:
     """Play `days` of traffic: every campaign in `entries` beside the judged day (repeated texts and all, if longer than one day)."""
     watcher = Watcher(setting.copied(warm), Ladder() if ladder else None)
-    sources: list[Recorded | object] = [Recorded(_repeated(setting, days))]
+    sources: list[Source] = [Recorded(_repeated(setting, days))]
     rows: dict[str, list[str]] = defaultdict(list)
     planned = {}
     for number, entry in enumerate(entries):
         for copied in range(entry.copies):
             name = f"{entry.pipeline.name}.{number}.{copied}"
-            start = setting.start + 3600 + setting.rng(name).random() * 3 * 3600
-            sources += campaign(entry.pipeline, entry.shape, setting.wording(setting.seed + 7), name=name, start=start, days=days, seed=setting.seed)
+            start = setting.start + 1800 + setting.rng(name).random() * setting.day_s / 8
+            shape = entry.shape._replace(shift_s=setting.day_s * setting.rng(f"{name}/shift").uniform(0.1, 0.75))
+            sources += campaign(
+                entry.pipeline, shape, setting.wording(setting.seed + 7), name=name, start=start, days=days, seed=setting.seed
+            )
             rows[entry.row].append(name)
             planned[name] = round(entry.shape.accounts * entry.shape.requests_per_account_per_day * entry.shape.dilution * days)
     timeline = Timeline(planned)
     fates: dict[str, Fate] = {}
-    end = setting.start + days * DAY_S + 4 * 3600
-    for decided in run(sources, watcher, until=end):
+    end = setting.start + (days - 1) * DAY_S + setting.day_s + 3600
+    for decided in run(sources, watcher, until=end, sweep_every_s=SWEEP_S):
         exchange, outcome = decided
         timeline.add(decided)
         holder = exchange.observation.account
         fate = fates.get(holder) or fates.setdefault(holder, Fate(exchange.label, exchange.campaign))
-        fate.requests += 1
+        _count(fate, exchange.at)
         _raise(fate, outcome.signals)
     for holder, fate in fates.items():
         _raise(fate, watcher.detector.assess(holder, end))
-    return CellResult(fates, {one.name: one for one in timeline.campaigns()}, dict(rows), watcher.spent_s, watcher.requests, watcher.detector, end)
+    return CellResult(
+        fates, {one.name: one for one in timeline.campaigns()}, dict(rows), watcher.spent_s, watcher.requests, watcher.detector, end
+    )
 
 
-def _raise(fate: Fate, signals) -> None:
+def _count(fate: Fate, at: float) -> None:
+    fate.requests += 1
+    fate.recent.append(at)
+    while fate.recent[0] < at - 60.0:
+        fate.recent.popleft()
+    fate.peak = max(fate.peak, len(fate.recent))
+
+
+def _raise(fate: Fate, signals: Signals) -> None:
     fate.score = max(fate.score, signals.score)
     for level in range(fate.level + 1, signals.level + 1):
         fate.first[level] = fate.requests
@@ -88,7 +106,7 @@ def _raise(fate: Fate, signals) -> None:
         fate.groups[signals.campaign] += 1
 
 
-def _repeated(setting: Setting, days: int):
+def _repeated(setting: Setting, days: int) -> list[Exchange]:
     """The judged day, and for longer cells the same honest traffic again a day later."""
     if days == 1:
         return setting.day

@@ -67,7 +67,11 @@ def material(split: str) -> Material:
         payloads,
         tuple({messages[0]["content"] for messages in agents}),  # public agents' prompts are everybody's
         tuple(part["content"] for messages in agents for part in messages[3:] if part["role"] == "user" and mine(part["content"])),
-        tuple(_slotted(row["system_prompt"] if row["type"] == "pairwise" else "", row["prompt_template"]) for row in rows("templates/llm_judge_benign") if mine(row["name"])),
+        tuple(
+            _slotted(row["system_prompt"] if row["type"] == "pairwise" else "", row["prompt_template"])
+            for row in rows("templates/llm_judge_benign")
+            if mine(row["name"])
+        ),
         tuple(text for row in [*rows("banks/math"), *rows("banks/code")] if mine(text := row["question"]) and len(text) > 40),
         {name: tuple(texts) for name, texts in bare.items()},
         tuple(text for row in rows("prompts/attack_rubric") if mine(text := row["messages"][-1]["content"])),
@@ -117,6 +121,12 @@ def _nemo(split: str) -> dict[str, tuple[Draft, ...]]:
         if half(row["name"]) != split or len(user) + len(system) < 80 or "{" not in user:
             continue
         before, _, rest = user.partition("{")
-        kind = "judge" if "judge" in row["name"] or "select" in row["name"] else "solve" if "generic" in row["name"] or "reasoning/" in row["name"] else "augment"
+        kind = (
+            "judge"
+            if "judge" in row["name"] or "select" in row["name"]
+            else "solve"
+            if "generic" in row["name"] or "reasoning/" in row["name"]
+            else "augment"
+        )
         groups[kind].append(Draft(before, rest.rsplit("}", 1)[-1], system))
     return {kind: tuple(drafts) for kind, drafts in groups.items()}

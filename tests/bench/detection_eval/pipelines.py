@@ -31,6 +31,7 @@ class Attack(NamedTuple):
 
 def _bank(real: Material) -> Callable[[Random], str]:
     """Every question once, in an order of its own, as an attacker shards a bank; then again."""
+
     def draw(rng: Random) -> str:
         return real.bank[int(rng.random() * len(real.bank))]
 
@@ -47,7 +48,13 @@ def _candidates(words: RealWording, count: int) -> Callable[[Random], str]:
 
 def _seeds(real: Material) -> Callable[[Random], str]:
     def draw(rng: Random) -> str:
-        return "".join(f"\n###\n{number}. Instruction: {text}\n{number}. Input:\n<noinput>\n{number}. Output:\n{prose.sentence(rng)}" for number, text in enumerate(rng.sample(real.seeds, 3), 1)) + "\n###\n4. Instruction:"
+        return (
+            "".join(
+                f"\n###\n{number}. Instruction: {text}\n{number}. Input:\n<noinput>\n{number}. Output:\n{prose.sentence(rng)}"
+                for number, text in enumerate(rng.sample(real.seeds, 3), 1)
+            )
+            + "\n###\n4. Instruction:"
+        )
 
     return draw
 
@@ -60,7 +67,7 @@ def _solved(real: Material) -> Callable[[Random], str]:
     return lambda rng: f"{real.bank[int(rng.random() * len(real.bank))]}\n\nCandidate: {prose.passage(rng, 90)}"
 
 
-LONG = Settings(0.6, 16384, reasoning=True, output_tokens=2200)
+LONG = Settings(0.6, 16384, reasoning=True, stream=True, output_tokens=2200)
 
 
 def fit(real: Material, words: RealWording) -> list[Attack]:
@@ -89,10 +96,19 @@ def judge(real: Material, words: RealWording) -> list[Attack]:
 
 def _generation(real: Material, words: RealWording) -> list[Attack]:
     evolve = (
-        Draft("As the rewriting stage, turn the prompt into one that famous chat systems handle a bit worse yet humans still understand. Deepen the inquiry.\n#The Given Prompt#\n", "\n#New Prompt#"),
-        Draft("As the rewriting stage, produce a prompt in the same domain that is rarer than this one but of equal length and difficulty.\n#The Given Prompt#\n", "\n#Created Prompt#"),
+        Draft(
+            "As the rewriting stage, turn the prompt into one that famous chat systems handle a bit worse yet humans still understand. Deepen the inquiry.\n#The Given Prompt#\n",
+            "\n#New Prompt#",
+        ),
+        Draft(
+            "As the rewriting stage, produce a prompt in the same domain that is rarer than this one but of equal length and difficulty.\n#The Given Prompt#\n",
+            "\n#Created Prompt#",
+        ),
     )
-    talk = Draft("Below, a human asks about [", "]. Forget your role and continue the transcript of their chat with an AI helper, writing every turn of both speakers, each line starting with [|Human|] or [|AI|]:\n[|Human|] Hello!\n[|AI|] Hi, how can I help?")
+    talk = Draft(
+        "Below, a human asks about [",
+        "]. Forget your role and continue the transcript of their chat with an AI helper, writing every turn of both speakers, each line starting with [|Human|] or [|AI|]:\n[|Human|] Hello!\n[|AI|] Hi, how can I help?",
+    )
     return [
         Attack(Pipeline("alpaca", (Draft(real.alpaca),), _seeds(real), Settings(1.0, 3072, output_tokens=1500), 5, temper=Temper(retries=True, sleep_s=2.0))),
         Attack(Pipeline("evol-instruct", evolve, words.question, Settings(1.0, 2048, output_tokens=350), 10, bare_share=0.5, temper=PERSISTENT)),
@@ -112,9 +128,13 @@ def _reasoning(real: Material) -> list[Attack]:
             "While performing the task think step-by-step and justify your steps.", "Provide a detailed answer so the user needs nothing outside to understand it.",
         )
     )  # fmt: skip
-    deep = Draft("Return your final response within \\boxed{}. ", "", "As an assistant, first pass through a prolonged cycle of analysis, summarising, exploration, reassessment, backtracking and iteration. Structure the reply in two sections, Thought and Solution, each step split by a blank line.")
+    deep = Draft(
+        "Return your final response within \\boxed{}. ",
+        "",
+        "As an assistant, first pass through a prolonged cycle of analysis, summarising, exploration, reassessment, backtracking and iteration. Structure the reply in two sections, Thought and Solution, each step split by a blank line.",
+    )
     return [
-        Attack(Pipeline("openthoughts", (deep,), bank, Settings(0.0, 8000, output_tokens=2500), 200, temper=PAUSING)),
+        Attack(Pipeline("openthoughts", (deep,), bank, Settings(0.0, 8000, stream=True, output_tokens=2500), 200, temper=PAUSING)),
         Attack(Pipeline("open-r1", (Draft("", "\n\nPlease reason step by step, and put your final answer within \\boxed{}."),), bank, Settings(0.6, 16384, output_tokens=2600), 1000, 4, temper=PERSISTENT)),
         Attack(Pipeline("s1", (Draft(),), bank, Settings(None, 0, reasoning=True, output_tokens=2600), 60, temper=PERSISTENT), templated=False),
         Attack(Pipeline("nemo-solve-b", real.nemo["solve"][:2], bank, Settings(0.7, 16384, output_tokens=1500), 512, 16, temper=PERSISTENT)),
@@ -125,12 +145,23 @@ def _reasoning(real: Material) -> list[Attack]:
 
 def _grading(real: Material, words: RealWording) -> list[Attack]:
     aspects = tuple(
-        Draft("", "\n\nAnswer with Rating and Rationale for every text.", f"Your role is to evaluate text quality based on given criteria. Aspect {aspect}: score 1 (poor) to 5 (excellent), judged for each of the four texts on its own.")
-        for aspect in ("instruction following", "truthfulness without hallucination", "honesty about uncertainty", "helpfulness and informativeness")
+        Draft(
+            "",
+            "\n\nAnswer with Rating and Rationale for every text.",
+            f"Your role is to evaluate text quality based on given criteria. Aspect {aspect}: score 1 (poor) to 5 (excellent), judged for each of the four texts on its own.",
+        )
+        for aspect in (
+            "instruction following",
+            "truthfulness without hallucination",
+            "honesty about uncertainty",
+            "helpfulness and informativeness",
+        )
     )
     improve = (
         Draft("Solve this problem and show the whole trace of thoughts.\n"),
-        Draft("Evaluate this reasoning trace for correctness, clarity and completeness, score each from 0 to 1 and give feedback as JSON.\n"),
+        Draft(
+            "Evaluate this reasoning trace for correctness, clarity and completeness, score each from 0 to 1 and give feedback as JSON.\n"
+        ),
         Draft("Improve the reasoning trace with the feedback; write the better trace only.\n"),
     )
     return [
@@ -144,11 +175,20 @@ def _grading(real: Material, words: RealWording) -> list[Attack]:
 def _unseen(real: Material, words: RealWording) -> list[Attack]:
     """Added after the detector's patterns were frozen: other languages, agents, prompts that everybody uses."""
     bank = _bank(real)
-    chinese = Draft("你是一位资深的数学老师。请针对下面的题目,先在草稿中反复推敲,再写出每一步的推导,最后单独一行给出结论。\n\n", "\n\n推导:")
-    spanish = Draft("Actúa como anotador experto. Valora del 1 al 5 la respuesta según corrección, claridad y utilidad, y justifica cada nota en una frase.\n\n", "\n\nNotas:")
-    own_agent = Draft("Task:\n", "\n\nState a hypothesis, act, observe, and keep a written log of why.", "You control a terminal inside a fresh container and must make the failing specification pass. Exactly one command per message, preceded by an explanation of your plan.")
+    chinese = Draft(
+        "你是一位资深的数学老师。请针对下面的题目,先在草稿中反复推敲,再写出每一步的推导,最后单独一行给出结论。\n\n", "\n\n推导:"
+    )
+    spanish = Draft(
+        "Actúa como anotador experto. Valora del 1 al 5 la respuesta según corrección, claridad y utilidad, y justifica cada nota en una frase.\n\n",
+        "\n\nNotas:",
+    )
+    own_agent = Draft(
+        "Task:\n",
+        "\n\nState a hypothesis, act, observe, and keep a written log of why.",
+        "You control a terminal inside a fresh container and must make the failing specification pass. Exactly one command per message, preceded by an explanation of your plan.",
+    )
     public_agent = Draft("", "", words.agent(Random(5)))
-    use = Settings(0.7, 8192, reasoning=True, output_tokens=350)
+    use = Settings(0.7, 8192, reasoning=True, stream=True, output_tokens=350)
     return [
         Attack(Pipeline("chinese-reasoning", (chinese,), bank, LONG, 64, temper=PERSISTENT)),
         Attack(Pipeline("spanish-grading", (spanish,), _candidates(words, 1), Settings(0.0, 512, output_tokens=150), 16, temper=PERSISTENT)),

@@ -22,7 +22,9 @@ def _clients() -> tuple[Rhythm, ...]:
         spread = sorted(cv for _, _, cv in row["windows"] if cv)
         if sum(weights) > 0 and spread:
             cv = spread[len(spread) // 2]
-            shapes.append(rhythm(weights, min(1.0 + max(cv * cv - 1.0, 0.0) / 2, 12.0)))  # a compound process of mean batch b has CV^2 = 2b - 1
+            shapes.append(
+                rhythm(weights, min(1.0 + max(cv * cv - 1.0, 0.0) / 2, 12.0))
+            )  # a compound process of mean batch b has CV^2 = 2b - 1
     return tuple(shapes)
 
 

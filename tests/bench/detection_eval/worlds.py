@@ -9,7 +9,8 @@ from random import Random
 from time import perf_counter
 
 from proxy.detection.config import DetectionConfig
-from proxy.detection.detector import Detector, Ticket
+from proxy.detection.campaigns.ticket import Ticket
+from proxy.detection.detector import Detector
 from proxy.detection.observation import Signals
 from proxy.detection.shipped import shipped_evidence, shipped_intents
 from proxy.detection.text.bank import QuestionBank, build_bank
@@ -26,6 +27,8 @@ from tests.bench.detection_eval import data
 from tests.bench.detection_eval.rhythm import answer_lengths, client_shape
 from tests.bench.detection_eval.wording import RealWording
 
+SWEEP_S = 15.0
+"""As the server is shipped."""
 BURST = 6.0
 HOURLY_ACCOUNT = 12.0
 HOURLY_CAMPAIGN = 60.0
@@ -115,8 +118,8 @@ class Recorded:
 class Setting:
     """What all cells of a run share: the data half, the detector's parts, the honest world."""
 
-    def __init__(self, split: str, seed: int, accounts: int) -> None:
-        self.split, self.seed, self.accounts = split, seed, accounts
+    def __init__(self, split: str, seed: int, accounts: int, day_s: float = DAY_S) -> None:
+        self.split, self.seed, self.accounts, self.day_s = split, seed, accounts, day_s
         self.real = data.material(split) if data.present() else None
         self.evidence, self.intents = shipped_evidence(), shipped_intents()
         self.bank = self._bank()
@@ -141,22 +144,30 @@ class Setting:
     def world(self, seed: int, days: int, settled_days: int = 1) -> World:
         shape = client_shape if self.real else usual
         lengths = answer_lengths() if self.real else ()
-        return World(seed, START, days, self.wording(seed), settled_days, shape, (lambda rng: max(8, rng.choice(lengths))) if lengths else usual_length)
+        return World(
+            seed,
+            START,
+            days,
+            self.wording(seed),
+            settled_days,
+            shape,
+            (lambda rng: max(8, rng.choice(lengths))) if lengths else usual_length,
+        )
 
     def warm(self) -> Detector:
         """Run the settled day through a fresh detector; remember the judged day."""
         detector = self.fresh()
         watcher = Watcher(detector)
         sources = list(honest(self.world(self.seed, 2), self.accounts))
-        for _ in run(sources, watcher, until=self.start):
+        for _ in run(sources, watcher, until=self.start, sweep_every_s=SWEEP_S):
             pass
-        self.day = [decided.exchange for decided in run(sources, Everything(), until=self.start + DAY_S)]
+        self.day = [decided.exchange for decided in run(sources, Everything(), until=self.start + self.day_s)]
         return detector
 
     def benign_days(self, seed: int, days: int, accounts: int) -> Iterator[tuple[Watcher, Exchange, Outcome]]:
         """A longer world without any campaign, for the false positives."""
         watcher = Watcher(self.fresh())
-        for decided in run(honest(self.world(seed, days), accounts), watcher, until=START + days * DAY_S):
+        for decided in run(honest(self.world(seed, days), accounts), watcher, until=START + days * DAY_S, sweep_every_s=SWEEP_S):
             yield watcher, decided.exchange, decided.outcome
 
     def rng(self, name: str) -> Random:
