@@ -83,7 +83,7 @@ class Decider:
             limits, more = rules.due(facts, now)
             hits += more
             if limits:
-                held = await self.store.reserve([_ask(rules, limit, call) for limit in limits], now)
+                held = await self.store.reserve(_asks(rules, limits, call), now)
         return Decision(
             rules, call, facts, verdict.refusal, verdict.clamps, verdict.strips, verdict.tags, hits, signals, limits, held
         )  # fmt: skip
@@ -93,7 +93,8 @@ class Decider:
         held = decision.held
         if not held.asks or held.denied is not None:
             return
-        price = costs.Price(*decision.rules.price(decision.call.model))
+        dear = any(ask.unit == "usd" for ask in held.asks)
+        price = costs.Price(*decision.rules.price(decision.call.model)) if dear else costs.FREE
         spent = [costs.actual(ask.unit, ask.cost, usage, price) for ask in held.asks]
         await self.store.settle(held, spent, now)
 
@@ -181,6 +182,8 @@ def facts_of(
     return facts
 
 
-def _ask(rules: Ruleset, limit: AppliedLimit, call: ModelCall) -> Ask:
-    cost = costs.reserved(limit.count, call, costs.Price(*rules.price(call.model)))
-    return Ask(limit.id, limit.key, cost, limit.rate, limit.burst, limit.shadow, limit.count)
+def _asks(rules: Ruleset, limits: tuple[AppliedLimit, ...], call: ModelCall) -> list[Ask]:
+    price = costs.Price(*rules.price(call.model)) if any(limit.count == "usd" for limit in limits) else costs.FREE
+    return [
+        Ask(each.id, each.key, costs.reserved(each.count, call, price), each.rate, each.burst, each.shadow, each.count) for each in limits
+    ]

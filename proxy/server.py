@@ -6,7 +6,7 @@ import asyncio
 import gc
 import ssl
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from itertools import count
 from secrets import token_hex
@@ -18,9 +18,11 @@ from aiohttp import web
 
 from proxy import VERSION, replies
 from proxy.adapters import telling
+from proxy.adapters.admin import admin_app
 from proxy.adapters.building import build_parts, demo_settings, limit_store
 from proxy.adapters.demo.app import demo_app
 from proxy.adapters.prometheus import Metrics, Sample
+from proxy.adapters.redis_store import RedisStore
 from proxy.adapters.traffic.listener import Listener
 from proxy.adapters.traffic.upstream import Upstream
 from proxy.audit.record import Record
@@ -49,6 +51,9 @@ class Server:
         self.parts = build_parts(self.settings, log)
         self.metrics = Metrics(VERSION)
         self.traffic_url = self.admin_url = ""
+        epoch = time.time() - time.monotonic()
+        self.clock: Callable[[], float] = lambda: epoch + time.monotonic()
+        """Wall time at the start plus what has passed since: a clock that is set back must not block whoever spent a budget."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._runners: list[web.AppRunner] = []
         self._sweep_s = 0.0
@@ -64,6 +69,8 @@ class Server:
         host, port = await self.listener.open()
         self.traffic_url = _url("https" if settings.listen.tls else "http", host, port)
         self._export()
+        admin = self.settings.admin
+        self.admin_url = await self._serve(self._admin(), admin.host, admin.port)
         self._follow()
         gc.collect()
         gc.freeze()
@@ -79,7 +86,7 @@ class Server:
             decider=Decider(self.store, parts.detector, Movements()),
             upstreams=self.upstreams,
             caps=self.settings.caps,
-            clock=time.time,
+            clock=self.clock,
             next_id=lambda: f"{prefix}{next(numbers):x}",
             digest=self._digest,
             written=self._written,
@@ -152,6 +159,30 @@ class Server:
         """Why no traffic should be sent here; empty when it should."""
         return ["draining"] if self.handler.draining else []
 
+    def warnings(self) -> list[str]:
+        """What is degraded while traffic is served all the same."""
+        parts = self.parts
+        told = [f"policies on disk can't be used: {problem}" for problem in parts.policies.status.problems[:3]]
+        told += [f"region database {status.name}: {status.problem}" for status in parts.geo.status() if status.problem]
+        told += [
+            f"region database {status.name} is older than {self.settings.geo.max_age_days:g} days"
+            for status in parts.geo.status()
+            if status.stale_at < self.clock()
+        ]
+        if isinstance(self.store, RedisStore) and self.store.degraded:
+            told.append("the shared limit store is lost; limits are decided here alone")
+        if parts.records is not None and parts.records.failing:
+            told.append("records can't be written")
+        return told
+
+    def _admin(self) -> web.Application:
+        parts = self.parts
+        note = parts.records.note if parts.records is not None else lambda event, said: self.log.info(event, **said)
+        return admin_app(
+            metrics=self.metrics, policies=parts.policies, reasons=self.reasons, warnings=self.warnings, risk=parts.detector, note=note,
+            token=lambda: parts.admin_token.value, clock=self.clock,
+        )  # fmt: skip
+
     def _follow(self) -> None:
         """Follow every file that may change, each in a task of its own."""
         parts = self.parts
@@ -172,7 +203,7 @@ class Server:
         while True:
             await asyncio.sleep(self.settings.detection.sweep_s)
             began = time.perf_counter()
-            detector.sweep(time.time())
+            detector.sweep(self.clock())
             self._sweep_s = time.perf_counter() - began
 
     def _reloaded(self, what: str, status: Any) -> None:
@@ -198,7 +229,7 @@ class Server:
         self.log.error("fault", decision=decision, error=type(error).__name__, at=frames[-4:])
 
     def _digest(self, text: str) -> str:
-        return text if self.settings.log.addresses else self.parts.digests.of(text, time.time())
+        return text if self.settings.log.addresses else self.parts.digests.of(text, self.clock())
 
     def _written(self, record: Record) -> None:
         self.metrics.observe(record)
@@ -208,7 +239,7 @@ class Server:
     def _refuse_bytes(self, error: Exception | None) -> tuple[int, bytes, bytes]:
         """Bytes that aren't HTTP are answered and recorded like any other exchange."""
         del error  # its text quotes what the caller sent
-        record = Record(self.handler.world.next_id(), time.time(), self.parts.policies.current.revision)
+        record = Record(self.handler.world.next_id(), self.clock(), self.parts.policies.current.revision)
         reply = replies.rejected(
             dialect_for_errors("/"), CallerError(Fault.MALFORMED, "the request is not valid HTTP/1.1", "malformed_http"), record.id
         )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import secrets
 import sys
 import time
@@ -22,7 +20,7 @@ from proxy.adapters.memory_store import MemoryStore
 from proxy.adapters.policy_folder import PolicyFolder
 from proxy.adapters.redis_store import RedisStore
 from proxy.adapters.secrets import Secret, injected, read_secret
-from proxy.audit.chain import ChainKey
+from proxy.audit.chain import chain_key
 from proxy.audit.digest import Digests
 from proxy.detection.config import DetectionConfig
 from proxy.detection.detector import Detector
@@ -33,9 +31,11 @@ from proxy.identity.address import Trust
 from proxy.identity.identify import Sources
 from proxy.identity.region import EdgeHeaders
 from proxy.limits.ask import LimitStore
-from proxy.settings import Detection, Identity, Log, Settings, Upstream
+from proxy.settings import Admin, Detection, Identity, Log, Settings, Upstream
 
 DAY_S: Final = 86_400.0
+LEASE_TTL_S: Final = 4 * 3600.0
+"""Longer than any exchange: a stream must not give its slot away while it runs. Only a crashed process leaves one behind."""
 LOOPBACK: Final = ("127.0.0.0/8", "::1/128")
 
 Part = TypeVar("Part")
@@ -54,6 +54,7 @@ class Parts(NamedTuple):
     detector: Detector | None
     records: AuditLog | None
     digests: Digests
+    admin_token: Secret
 
 
 def build_parts(settings: Settings, log: structlog.typing.FilteringBoundLogger) -> Parts:
@@ -77,13 +78,14 @@ def build_parts(settings: Settings, log: structlog.typing.FilteringBoundLogger) 
     trust = part(lambda: _trust(identity))
     detector = part(lambda: _detector(settings.detection))
     records = part(lambda: _records(settings.log, key or b"", log))
+    token = part(lambda: _admin_token(settings.admin))
     headers = part(lambda: tuple((upstream, injected(upstream)) for upstream in settings.upstreams))
-    if problems or policies is None or geo is None or joined is None or trust is None or headers is None or key is None:
+    if problems or policies is None or geo is None or joined is None or trust is None or headers is None or key is None or token is None:
         raise ConfigError(problems)
     edge = settings.geo.edge
     placed = EdgeHeaders(edge.country.lower(), edge.subdivision.lower(), edge.asn.lower()) if edge.country else None
     sources = Sources(trust, geo, joined, tokens, key, identity.account_header.lower(), placed)
-    return Parts(policies, geo, accounts, tokens, sources, headers, key, detector, records, Digests(key))
+    return Parts(policies, geo, accounts, tokens, sources, headers, key, detector, records, Digests(key), token)
 
 
 def digest_key(identity: Identity) -> bytes:
@@ -97,6 +99,12 @@ def digest_key(identity: Identity) -> bytes:
     if not 16 <= len(text.encode()) <= 64:
         raise ConfigError([Problem("settings", 0, 0, "identity.digest_key", "has too few or too many bytes", "give 16 to 64 random bytes")])
     return text.encode()
+
+
+def _admin_token(admin: Admin) -> Secret:
+    if admin.token_file is not None:
+        return read_secret("admin.token_file", file=admin.token_file)
+    return Secret(admin.token.get_secret_value() if admin.token else "")
 
 
 def _accounts(identity: Identity) -> AccountsFile | None:
@@ -123,8 +131,7 @@ def _records(given: Log, key: bytes, log: structlog.typing.FilteringBoundLogger)
         return None
     if given.records == "stdout":
         return AuditLog(StreamSink(sys.stdout.buffer), queue=given.queue, log=log)
-    chain = ChainKey(hashlib.sha256(key).hexdigest()[:8], hmac.digest(key, b"tos-proxy record chain", "sha256"))
-    sink = FileSink(given.file, chain, rotate_bytes=given.rotate_bytes, keep_files=given.keep_files, sync=given.sync)
+    sink = FileSink(given.file, chain_key(key), rotate_bytes=given.rotate_bytes, keep_files=given.keep_files, sync=given.sync)
     return AuditLog(sink, queue=given.queue, log=log)
 
 
@@ -156,8 +163,8 @@ def limit_store(settings: Settings, key: bytes, log: structlog.typing.FilteringB
     """Where limits are counted. Redis is connected to when first used, and may be down."""
     state = settings.state
     if state.kind == "memory":
-        return MemoryStore(max_keys=state.max_keys)
+        return MemoryStore(max_keys=state.max_keys, lease_ttl_s=LEASE_TTL_S)
     return RedisStore(
         state.url.get_secret_value(), key, replicas=state.replicas, on_loss=state.on_loss, budget_s=state.budget_ms / 1000.0,
-        max_keys=state.max_keys, log=log,
+        max_keys=state.max_keys, lease_ttl_s=LEASE_TTL_S, log=log,
     )  # fmt: skip
