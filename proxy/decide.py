@@ -166,6 +166,7 @@ def facts_of(
         "request.end_user": call.end_user,
         "request.patterns": patterns,
         "request.batch_size": call.batch_size,
+        "request.unseen": call.unseen,
         "request.inspected": call.inspected,
         "time.hour": moment.hour,
         "time.weekday": moment.isoweekday(),

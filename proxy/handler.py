@@ -25,7 +25,7 @@ from proxy.dialects import body, rewrite
 from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import Dialect, Document, Route, RouteKind
 from proxy.dialects.routes import dialect_for_errors, find_route
-from proxy.errors import CallerError, UpstreamError
+from proxy.errors import CallerError, Fault, UpstreamError
 from proxy.identity.caller import Caller
 from proxy.identity.identify import Sources, identify, network_of
 from proxy.limits.reply_headers import reply_headers
@@ -122,7 +122,8 @@ class Handler:
         waited = perf_counter() - waited
         record.request_bytes = len(raw)
         raw, document = _document(route, head, raw, world.caps)
-        call = route.read(document, rules.vocabulary.models.aliases) if document else route.bare_call()  # 2 what is being asked?
+        carries = route.kind is RouteKind.CALL
+        call = route.read(document, rules.vocabulary.models.aliases) if carries else route.bare_call()  # 2 what is being asked?
         _note_call(record, call)
 
         observation = _observation(caller, call, head)
@@ -172,7 +173,7 @@ class Handler:
         target = f"{head.path}?{head.query}" if head.query else head.path
         lines = upstream_headers(head, upstream.replaced) + f"x-forwarded-for: {caller.ip}\r\nvia: 1.1 tos-proxy\r\n"
         return Outgoing(
-            upstream, upstream.head(head.method, target, lines, len(sent)), sent, call, decision.strips, hide_usage,
+            upstream, upstream.head(head.method, target, lines, len(sent)), sent, route.dialect, call, decision.strips, hide_usage,
             head.method == "HEAD", head.http10, _own_headers(route, decision, record),
         )  # fmt: skip
 
@@ -212,7 +213,10 @@ def _document(route: Route, head: Head, raw: bytes, caps: Caps) -> tuple[bytes, 
     """The bytes that are judged and sent on, without their content coding, and what they say."""
     decoded = body.decode(raw, head.content_encoding, caps.decoded_bytes)
     if route.kind is not RouteKind.CALL:
+        if decoded and route.kind is RouteKind.METADATA:
+            raise CallerError(Fault.MALFORMED, "this endpoint takes no body", "unexpected_body")
         return decoded, {}
+    body.check_media_type(head.content_type)
     return decoded, body.read_json(decoded, body.JsonLimits())
 
 

@@ -14,12 +14,15 @@ from proxy.adapters.traffic.http1 import answer_headers, header
 from proxy.adapters.traffic.upstream import Answer, Upstream
 from proxy.audit.record import Record
 from proxy.dialects.call import NO_USAGE, ModelCall, Usage
+from proxy.dialects.dialect import Dialect
 from proxy.errors import UpstreamError
 from proxy.inspection.inspector import Inspector, inspector_for
 
 WHOLE_ANSWER_BYTES: Final = 64 * 1024
 """Answers up to this size leave as one buffer; longer ones and streams are relayed piece by piece."""
 FIRST_ERROR_STATUS: Final = 400
+LONGEST_COUNT: Final = 16
+"""Digits of a token count: more is no count."""
 
 
 class Outgoing(NamedTuple):
@@ -28,6 +31,7 @@ class Outgoing(NamedTuple):
     upstream: Upstream
     head: bytes
     body: bytes
+    dialect: Dialect
     call: ModelCall
     strips: frozenset[str]
     hide_usage: bool
@@ -53,6 +57,7 @@ async def relay(outgoing: Outgoing, down: Downstream, record: Record) -> None:
     inspector: Inspector | None = None
     try:
         inspector = _inspector(outgoing, answer)
+        _told_in_head(inspector, answer)
         await _relay_body(outgoing, answer, inspector, down, record)
         record.outcome = "cut" if inspector.ended else "allowed"
         answer.done() if not inspector.ended else answer.abort()
@@ -97,7 +102,26 @@ async def _relay_body(outgoing: Outgoing, answer: Answer, inspector: Inspector, 
     async for piece in _inspected(answer, inspector):
         record.response_bytes += len(piece)
         await down.write(piece)
+    if inspector.ended:
+        return await _cut(outgoing, inspector, down)
     return await down.finish()
+
+
+async def _cut(outgoing: Outgoing, inspector: Inspector, down: Downstream) -> None:
+    """End a stream that can't go on such that the SDK raises an error; break off where the format has no place for one."""
+    event = inspector.cut(outgoing.dialect.error_event("answer_unreadable", "The answer can't be read any further and was cut."))
+    if not event:
+        return down.cut()
+    await down.write(event)
+    return await down.finish()
+
+
+def _told_in_head(inspector: Inspector, answer: Answer) -> None:
+    """Bedrock tells tokens in headers where a model maker's body doesn't."""
+    raw = answer.message.raw_headers
+    tokens = header(raw, b"x-amzn-bedrock-input-token-count"), header(raw, b"x-amzn-bedrock-output-token-count")
+    if all(value.isdigit() and len(value) < LONGEST_COUNT for value in tokens):
+        inspector.told_in_head(int(tokens[0]), int(tokens[1]))
 
 
 async def _inspected(answer: Answer, inspector: Inspector) -> AsyncIterator[bytes]:
@@ -125,8 +149,10 @@ def _length(answer: Answer) -> int | None:
 
 def _usage(call: ModelCall, inspector: Inspector, status: int) -> Usage:
     """What the exchange cost: as reported, else our own conservative count. An error answer costs nothing."""
-    if inspector.usage is not None:
-        return inspector.usage
+    usage = inspector.usage
+    if usage is not None:
+        # Ollama leaves the prompt's tokens out when it had them cached; they were read all the same.
+        return usage if usage.input_tokens or not usage.output_tokens else usage._replace(input_tokens=call.input_tokens)
     if status >= FIRST_ERROR_STATUS or not call.model:
         return NO_USAGE
     return Usage(call.input_tokens, inspector.output_estimate, estimated=True)

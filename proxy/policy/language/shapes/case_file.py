@@ -38,6 +38,7 @@ ORDINARY: Final[Facts] = {
     "request.temperature": -1.0,
     "request.input_tokens": 200,
     "request.turns": 1,
+    "request.unseen": 0,
     "request.inspected": True,
     "time.hour": 12,
     "time.weekday": 3,
