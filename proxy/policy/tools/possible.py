@@ -132,7 +132,8 @@ def _constants(name: str, atom: Atom, vocabulary: Vocabulary) -> Iterator[Any]:
         if node.op == "const" and _comparable(name, node.value):
             yield node.value
         elif node.op == "fact" and node.name.startswith(LISTS_PREFIX):
-            yield from vocabulary.lists[node.name.removeprefix(LISTS_PREFIX)].values
+            values: Iterable[Any] = vocabulary.lists[node.name.removeprefix(LISTS_PREFIX)].values
+            yield from (value for value in values if _comparable(name, value))
 
 
 def _comparable(name: str, value: Any) -> bool:

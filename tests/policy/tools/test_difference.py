@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from proxy.policy.load import load
+from proxy.policy.tools.difference import as_json, by_direction, compare
+from tests.policy.generated import LIST_FILE, document, near_ordinary, rules
+
+NOW = 1_795_520_000.0
+BASE = """lists: {l: {values: [DE, FR]}}
+models: {known: [m-large]}
+rules:
+  - {id: usage.n, when: request.n > 8, then: {clamp: {n: 8}}}
+  - {id: regions.a, when: "!(client.country in lists.l)", then: {refuse: {code: c, message: m}}}
+  - {id: label.a, when: request.stream, then: {tag: [x]}}
+limits:
+  - {id: limits.a, per: [account.id], count: requests, rate: 60/1m}
+waivers:
+  - {id: waivers.a, waives: [usage.*], when: account.verified, expires: 2027-01-31, reason: r, approver: a}
+"""
+
+
+def changes(new: str, old: str = BASE) -> dict[str, str]:
+    return {change.id: change.direction for change in compare(load({"a.yaml": old.encode()}, NOW), load({"a.yaml": new.encode()}, NOW))}
+
+
+def changed(old: str, new: str) -> dict[str, str]:
+    assert old in BASE
+    return changes(BASE.replace(old, new))
+
+
+def test_the_same_rules_in_other_words_and_places_are_no_difference():
+    assert changes(BASE.replace("request.n > 8", '"request.n   >   8"')) == {}
+    assert changes(BASE.replace("[DE, FR]", "[FR, DE]")) == {}
+    assert compare(load({"a.yaml": BASE.encode()}, NOW), load({"b.yaml": b"\n\n" + BASE.encode()}, NOW)) == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        pytest.param("request.n > 8", "request.n > 4", {"usage.n": "stricter"}, id="a condition holds for more"),
+        pytest.param("request.n > 8", "request.n > 8 && !account.verified", {"usage.n": "milder"}, id="a condition holds for fewer"),
+        pytest.param("request.n > 8", "request.n < 3", {"usage.n": "mixed"}, id="a condition holds for others"),
+        pytest.param("request.n > 8", "request.n >= 9", {"usage.n": "neutral"}, id="another way to say it"),
+        pytest.param("clamp: {n: 8}", "clamp: {n: 4}", {"usage.n": "stricter"}, id="a lower clamp"),
+        pytest.param("clamp: {n: 8}", "clamp: {n: 16}", {"usage.n": "milder"}, id="a higher clamp"),
+        pytest.param("clamp: {n: 8}", "clamp: {n: 8, logprobs: false}", {"usage.n": "stricter"}, id="another clamp"),
+        pytest.param("then: {clamp: {n: 8}}", "then: {clamp: {n: 8}}, mode: shadow", {"usage.n": "milder"}, id="into shadow"),
+        pytest.param("then: {clamp: {n: 8}}", "then: {clamp: {n: 8}}, enforce_percent: 10", {"usage.n": "milder"}, id="for fewer subjects"),
+        pytest.param("then: {clamp: {n: 8}}", "then: {clamp: {n: 8}}, expires: 2027-01-01", {"usage.n": "milder"}, id="until a day"),
+        pytest.param("then: {clamp: {n: 8}}", "then: {clamp: {n: 8}}, on_error: skip", {"usage.n": "milder"}, id="skips errors"),
+        pytest.param("message: m", "message: other", {"regions.a": "neutral"}, id="other words"),
+        pytest.param("[DE, FR]", "[DE]", {"l": "neutral", "regions.a": "stricter"}, id="a shorter allow-list"),
+        pytest.param("[DE, FR]", "[DE, FR, IT]", {"l": "neutral", "regions.a": "milder"}, id="a longer allow-list"),
+        pytest.param("request.stream", "request.logprobs", {"label.a": "neutral"}, id="a label"),
+        pytest.param("60/1m", "30/1m", {"limits.a": "stricter"}, id="a smaller budget"),
+        pytest.param("60/1m", "60/1m, burst: 600", {"limits.a": "milder"}, id="a larger burst"),
+        pytest.param("60/1m", "60/1m, when: request.stream", {"limits.a": "milder"}, id="a limit for fewer"),
+        pytest.param("per: [account.id]", "per: [account.id, request.model]", {"limits.a": "milder"}, id="more budgets"),
+        pytest.param("count: requests", "count: input_tokens", {"limits.a": "unclear"}, id="another count"),
+        pytest.param("expires: 2027-01-31", "expires: 2027-06-30", {"waivers.a": "milder"}, id="a longer waiver"),
+        pytest.param(
+            "when: account.verified, expires",
+            "when: account.listed && account.verified, expires",
+            {"waivers.a": "stricter"},
+            id="a waiver for fewer",
+        ),
+        pytest.param("waives: [usage.*]", 'waives: ["*"]', {"waivers.a": "milder"}, id="a waiver of more"),
+        pytest.param("known: [m-large]", "known: [m-small]", {"models": "unclear"}, id="other models"),
+    ],
+)
+def test_a_change_goes_its_way(old, new, expected):
+    assert changed(old, new) == expected
+    reverse = {"stricter": "milder", "milder": "stricter"}
+    assert changes(BASE, BASE.replace(old, new)) == {identity: reverse.get(way, way) for identity, way in expected.items()}
+
+
+def test_what_comes_and_goes_is_told():
+    more = BASE + "uninspected: [{method: POST, path: /v1/files, reason: r}]\nprices: {default: {input: 1, output: 1}}\n"
+    assert changes(more) == {"POST /v1/files": "milder", "prices": "unclear"}
+    less = "rules: [{id: usage.n, when: request.n > 8, then: {clamp: {n: 8}}}]\n"
+    assert changes(less) == {
+        "l": "neutral",
+        "regions.a": "milder",
+        "label.a": "neutral",
+        "limits.a": "milder",
+        "waivers.a": "stricter",
+        "models": "unclear",
+    }
+    assert changes(BASE, less)["regions.a"] == "stricter"
+
+
+@settings(max_examples=60, deadline=None)
+@given(rules(), rules(), near_ordinary())
+def test_a_change_called_stricter_never_helps_anyone_and_one_called_milder_never_hurts(old, new, facts):
+    before = load({"a.yaml": document({"r.a": old}), "lists.yaml": LIST_FILE}, NOW)
+    after = load({"a.yaml": document({"r.a": new}), "lists.yaml": LIST_FILE}, NOW)
+    ways = {change.direction for change in compare(before, after)}
+    was, now = before.judge(facts, NOW), after.judge(facts, NOW)
+    if ways <= {"stricter", "neutral"}:
+        assert now.refusal is not None or was.refusal is None
+        assert was.strips <= now.strips
+        assert was.clamps.keys() <= now.clamps.keys()
+    if ways <= {"milder", "neutral"}:
+        assert was.refusal is not None or now.refusal is None
+        assert now.strips <= was.strips
+        assert now.clamps.keys() <= was.clamps.keys()
+
+
+def test_differences_can_be_read_by_people_and_programs():
+    found = compare(load({"a.yaml": BASE.encode()}, NOW), load({"a.yaml": BASE.replace("> 8", "> 4").encode()}, NOW))
+    assert str(found[0]) == "~ rule usage.n (stricter): when: holds for more requests"
+    assert json.loads(json.dumps(as_json(found)))[0]["direction"] == "stricter"
+    assert by_direction(found) == {"stricter": 1}
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(rules(), min_size=1, max_size=3))
+def test_nothing_differs_from_itself(texts):
+    files = {"a.yaml": document({f"r.{i}": text for i, text in enumerate(texts)}), "lists.yaml": LIST_FILE}
+    assert compare(load(files, NOW), load(files, NOW)) == ()
