@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from proxy.policy.judging.budgets import MAX_SUBJECT_CHARS
+from proxy.policy.language.shapes.case_file import ORDINARY
+from proxy.policy.load import load
+
+NOW = 1_795_520_000.0
+RULE = "rules: [{id: a.b, when: request.n > 8, then: {tag: [x]}}]\n"
+HOSTILE = st.text(alphabet=st.sampled_from("ab\x1f#|,'() é\0\ud800"), max_size=6) | st.text(min_size=190, max_size=260)
+
+
+def budgets(limits: str):
+    return load({"a.yaml": (RULE + "limits:\n" + limits).encode()}, NOW)
+
+
+def test_a_limit_says_what_to_ask_of_the_store():
+    rules = budgets("""  - {id: l.tokens, per: [account.id, request.model], count: total_tokens, rate: 200000/1m, burst: 400000, message: slow down}
+  - {id: l.open, per: [account.id], count: concurrent, max: 4, mode: shadow}
+  - {id: l.off, per: [account.id], count: requests, rate: 1/1s, mode: "off"}
+""")
+    concurrent, tokens = rules.limits_for(ORDINARY, NOW)
+    assert (concurrent.id, concurrent.rate, concurrent.burst, concurrent.shadow) == ("l.open", 0.0, 4.0, True)
+    assert (tokens.count, tokens.burst, tokens.shadow, tokens.message) == ("total_tokens", 400_000.0, False, "slow down")
+    assert tokens.rate * 60 == 200_000
+    assert tokens.key != concurrent.key
+    assert rules.limits[-1].per == ("account.id", "request.model")
+
+
+def test_a_limit_applies_when_its_condition_holds_or_fails():
+    rules = budgets("""  - {id: l.risky, per: [account.id], count: requests, rate: 1/1s, when: risk.level >= 1}
+  - {id: l.fails, per: [account.id], count: requests, rate: 1/1s, when: request.n / request.images > 0}
+""")
+    due = rules.due({**ORDINARY, "request.images": 0}, NOW)
+    assert [limit.id for limit in due.limits] == ["l.fails"]
+    assert [(hit.rule, hit.error, hit.effects) for hit in due.hits] == [("l.fails", True, ("limit",))]
+    assert {limit.id for limit in rules.limits_for({**ORDINARY, "risk.level": 1, "request.images": 1}, NOW)} == {"l.risky", "l.fails"}
+
+
+def test_a_fact_that_is_missing_makes_a_limit_apply():
+    rules = budgets("  - {id: l.a, per: [account.id], count: requests, rate: 1/1s, when: account.tier == 'free'}\n")
+    facts = {name: value for name, value in ORDINARY.items() if name != "account.tier"}
+    assert [limit.id for limit in rules.limits_for(facts, NOW)] == ["l.a"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.tuples(HOSTILE, HOSTILE), st.tuples(HOSTILE, HOSTILE))
+def test_no_subject_can_imitate_another_whatever_its_bytes(one, other):
+    rules = budgets("  - {id: l.a, per: [account.id, request.end_user], count: requests, rate: 1/1s}\n")
+
+    def key(pair: tuple[str, str]) -> str:
+        return rules.limits_for({**ORDINARY, "account.id": pair[0], "request.end_user": pair[1]}, NOW)[0].key
+
+    assert (key(one) == key(other)) is (one == other)
+    assert len(key(one)) <= 2 * MAX_SUBJECT_CHARS + 20
+
+
+def test_a_digest_written_out_is_not_taken_for_the_subject_it_stands_for():
+    rules = budgets("  - {id: l.a, per: [account.id], count: requests, rate: 1/1s}\n")
+
+    def key(account: str) -> str:
+        return rules.limits_for({**ORDINARY, "account.id": account}, NOW)[0].key
+
+    long = "x" * 1000
+    assert key(key(long).partition("\x1f")[2]) != key(long)
+
+
+def test_lists_numbers_and_truths_are_subjects_too():
+    rules = budgets("  - {id: l.a, per: [account.tags, client.asn, request.stream], count: requests, rate: 1/1s}\n")
+    keys = {rules.limits_for({**ORDINARY, "account.tags": tags}, NOW)[0].key for tags in [(), ("a",), ("a", "b"), ("a, b",), ("a', 'b",)]}
+    assert len(keys) == 5

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.policy.names.models import ModelNames
+from proxy.policy.names.passes import Passes
+from proxy.policy.names.prices import DEFAULT_PRICE, Prices
+
+MODELS = ModelNames({"gpt-4o-latest": "gpt-4o"}, ["claude-*", "gpt-4o"])
+PASSES = Passes([("POST", "/v1/files/*"), ("GET", "/v1/assistants/**"), ("GET", "/v1/exact")])
+
+
+def test_an_alias_stands_for_the_model_and_another_name_for_itself():
+    assert MODELS.canonical("gpt-4o-latest") == "gpt-4o"
+    assert MODELS.canonical("gpt-4o") == "gpt-4o"
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [("claude-", True), ("claude-opus", True), ("gpt-4o", True), ("gpt-4o-mini", False), ("", False), ("Claude-opus", False)],
+)
+def test_a_model_is_known_by_name_or_by_its_beginning(name, known):
+    assert MODELS.knows(name) is known
+
+
+def test_the_longest_beginning_sets_the_price():
+    prices = Prices({"gpt-4o*": (2.5, 10.0), "gpt-4o-mini*": (0.15, 0.6), "gpt-4o-special": (1.0, 1.0)}, (9.0, 9.0))
+    assert prices.of("gpt-4o-2024") == (2.5, 10.0)
+    assert prices.of("gpt-4o-mini-2024") == (0.15, 0.6)
+    assert prices.of("gpt-4o-special") == (1.0, 1.0)
+    assert prices.of("nobody-knows") == (9.0, 9.0)
+    assert prices.of("gpt-4o-mini-2024") == (0.15, 0.6)
+
+
+def test_without_a_table_nothing_is_free():
+    assert Prices({}).of("m") == DEFAULT_PRICE
+    assert min(DEFAULT_PRICE) > 0
+
+
+@given(st.lists(st.text(max_size=300), max_size=30))
+def test_names_made_up_by_callers_do_not_fill_the_memory(names):
+    prices = Prices({"a*": (1.0, 1.0)})
+    for name in names:
+        prices.of(name)
+    assert all(len(name) <= 128 for name in prices._seen)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "passes"),
+    [
+        ("POST", "/v1/files/abc", True),
+        ("POST", "/v1/files/", False),
+        ("POST", "/v1/files/abc/content", False),
+        ("GET", "/v1/files/abc", False),
+        ("GET", "/v1/assistants/a/b/c", True),
+        ("GET", "/v1/exact", True),
+        ("GET", "/v1/exact/", False),
+        ("GET", "/v1/exactly", False),
+        ("get", "/v1/exact", False),
+        ("GET", "/v1/assistants/../chat/completions", False),
+        ("GET", "/v1/assistants/%2e%2e/chat", False),
+        ("GET", "/v1/assistants//chat", False),
+        ("GET", "/v1/assistants/a\\b", False),
+        ("GET", "/v1/assistants/a;b", False),
+        ("GET", "/v1/assistants/a b", False),
+        ("GET", "/v1/assistants/a\n", False),
+    ],
+)
+def test_an_endpoint_passes_unread_only_when_its_path_can_be_read_in_one_way(method, path, passes):
+    assert PASSES.passes(method, path) is passes
