@@ -128,6 +128,7 @@ class Handler:
 
         observation = _observation(caller, call, head)
         decision = await world.decider.decide(rules, caller, call, observation, record.at)  # 3 the terms, 4 the budget, 5 the signals
+        record.decide_s = perf_counter() - began - waited
         _note_decision(record, decision)
         if not decision.allowed:
             await _answer(down, record, *_no(route, decision, record))
@@ -186,7 +187,8 @@ async def _answer(down: Downstream, record: Record, reply: Reply, outcome: str) 
         return
     record.status = reply.status
     record.response_bytes = len(reply.body)
-    await down.send(reply.status, reply.headers, reply.body)
+    stamp = f"{replies.POLICY_HEADER}: {record.revision}\r\n".encode("ascii")
+    await down.send(reply.status, stamp + reply.headers, reply.body)
 
 
 def _no(route: Route, decision: Decision, record: Record) -> tuple[Reply, str]:
