@@ -116,5 +116,9 @@ def test_an_unmeant_list_end_is_noticed_where_a_file_states_its_length():
     rule = b"lists: {x: {file: lists/x.txt}}\nrules:\n  - {id: regions.a, when: client.country in lists.x, then: {tag: [x]}}\n"
     whole = b"# entries: 3\nDE FR\nIT\n"
     assert load({"a.yaml": rule, "lists/x.txt": whole}, NOW).vocabulary.lists["x"].values == frozenset({"DE", "FR", "IT"})
-    told = problems_of({"a.yaml": rule, "lists/x.txt": whole[:-4]})
+    told = problems_of({"a.yaml": rule, "lists/x.txt": whole[:-3]})
     assert told == ["lists/x.txt:1:1: the header says 3 entries, the file holds 2; restore the file, or correct the header"]
+    cut = problems_of({"a.yaml": rule, "lists/x.txt": whole[:-2]})
+    assert cut == [
+        "lists/x.txt:1:1: the header says 3 entries, the file holds 3, the last of them without the end of its line; restore the file, or correct the header"
+    ]

@@ -34,13 +34,17 @@ class _TextFile(NamedTuple):
 
     lines: tuple[_Line, ...]
     header: Mapping[str, str]
+    ended: bool = True
+    """The last line has its end."""
 
     def check_length(self, file: str, entries: int, problems: list[Problem]) -> None:
         """A header that says how many entries there are makes a file cut short an error instead of a shorter list."""
         said = self.header.get("entries")
-        if said is not None and said != str(entries):
-            what = f"the header says {said} entries, the file holds {entries}"
-            problems.append(Problem(file, 1, 1, "", what, "restore the file, or correct the header"))
+        if said is not None and (said != str(entries) or not self.ended):
+            held = f"{entries}" if self.ended else f"{entries}, the last of them without the end of its line"
+            problems.append(
+                Problem(file, 1, 1, "", f"the header says {said} entries, the file holds {held}", "restore the file, or correct the header")
+            )
 
     @property
     def date(self) -> str:
@@ -171,7 +175,7 @@ def _text_file(part: Part, path: Path, file: str, files: Files, problems: list[P
         content = "" if line.lstrip().startswith("#") else line.split(" #", 1)[0].strip()
         if content:
             lines.append(_Line(content, number, line.find(content) + 1))
-    return _TextFile(tuple(lines), header)
+    return _TextFile(tuple(lines), header, text.endswith("\n"))
 
 
 def _models(parts: Parts, problems: list[Problem]) -> ModelNames:
