@@ -32,7 +32,8 @@ class Reviewer:
         self._board = board
         self._intents = intents
         self._seed = seed
-        self._raised: dict[str, tuple[int, int]] = {}
+        self._raised: dict[str, tuple[Account, int]] = {}
+        """Accounts above level 0, or about to be, with the level that the evidence supports."""
         self.braked = False
 
     def signals(self, account: Account, now: float) -> Signals:
@@ -83,10 +84,11 @@ class Reviewer:
         wanted = target
         if self.braked and not (len(verdict.families) >= 3 and verdict.score >= 0.99):
             target = min(target, 1)
+            standing.lower(1)
         standing.aim(target, now, chance * self._config.promote_s[target - 1] if target else 0.0, self._config.demote_s)
         standing.review_at = min(standing.next_change(), now + REVIEW_S)
         if wanted or standing.level:
-            self._raised[account.name] = (standing.level, wanted)
+            self._raised[account.name] = (account, wanted)
         else:
             self._raised.pop(account.name, None)
         standing.signals = self._signals(standing.level, verdict, campaign)
@@ -113,13 +115,18 @@ class Reviewer:
 
     def raised(self, level: int) -> list[str]:
         """Accounts that stand at `level` (at least 1) or above, highest first."""
-        return sorted((name for name, (stands, _) in self._raised.items() if stands >= level), key=lambda name: -self._raised[name][0])
+        standing = {name: account.standing.level for name, (account, _) in self._raised.items() if account.standing.level >= level}
+        return sorted(standing, key=lambda name: -standing[name])
 
     def brake(self, active: float) -> None:
         """Engage or release the brake by the share of accounts that the evidence would punish."""
-        wanted = sum(target >= 2 for _, target in self._raised.values())
+        wanted = sum(supported >= 2 for _, supported in self._raised.values())
         limit = max(float(self._config.brake_accounts), self._config.brake_share * active)
-        self.braked = wanted > (0.8 * limit if self.braked else limit)
+        braked = wanted > (0.8 * limit if self.braked else limit)
+        if braked != self.braked:
+            self.braked = braked
+            for account, _ in self._raised.values():
+                account.standing.review_at = 0.0
 
     def exempt(self, subject: str, account: Account | None, until: float, note: str, now: float) -> None:
         """Clear an account or a campaign, and let the evidence raise neither until a time."""
@@ -136,9 +143,9 @@ class Reviewer:
     def metrics(self) -> Mapping[str, float | Mapping[str, float]]:
         """Accounts by level, campaigns, evidence by family, brake, time to detection."""
         levels = dict.fromkeys(("1", "2", "3", "4"), 0.0)
-        for level, _ in self._raised.values():
-            if level:
-                levels[str(level)] += 1.0
+        for account, _ in self._raised.values():
+            if account.standing.level:
+                levels[str(account.standing.level)] += 1.0
         families: dict[str, float] = {}
         times = []
         for campaign in self._board.campaigns:

@@ -48,6 +48,10 @@ class Standing:
             self.level = target
             self.demote_at = NEVER
 
+    def lower(self, most: int) -> None:
+        """The brake: at most this level, at once."""
+        self.level = min(self.level, most)
+
     def next_change(self) -> float:
         """When a scheduled change is due; infinity when none is."""
         return min(self.promote_at, self.demote_at)

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from proxy.detection.text.shingles import runs
+from proxy.detection.text.shingles import prefix_sums, runs
 from proxy.detection.text.words import Words, folded, pieces, words
 from proxy.errors import ConfigError, Problem
 
@@ -41,15 +41,16 @@ class QuestionBank:
         self._bits = bits
         self._mask = np.uint64(bits.size * 8 - 1)
 
-    def holds(self, text_words: Words) -> bool:
-        """Whether the words hold at least two runs of the bank (one, if they make only one)."""
-        grams = _grams(text_words)
+    def holds(self, sums: Words) -> bool:
+        """Whether a text, given by its words' prefix sums, holds at least two runs of the bank (one, if it makes only one)."""
+        grams = _grams(sums)
         if not grams.size:
             return False
         found = grams
         for probe in range(_PROBES):
             places = _places(found, probe, self._mask)
-            found = found[(self._bits[places >> _BYTE] & _BIT[places & _IN_BYTE]) != 0]
+            bits = self._bits.take((places >> _BYTE).view(np.int64)) & _BIT.take((places & _IN_BYTE).view(np.int64))
+            found = found[bits != 0]
             if found.size < min(2, grams.size):
                 return False
         return True
@@ -60,14 +61,17 @@ class QuestionBank:
         return _MAGIC + head + b"\n" + self._bits.tobytes()
 
 
-def _grams(text_words: Words) -> Words:
-    if text_words.size >= GRAM_WORDS:
-        return runs(text_words, GRAM_WORDS)
-    return runs(text_words, text_words.size) if text_words.size >= MIN_WORDS else text_words[:0]
+def _grams(sums: Words) -> Words:
+    count = sums.size - 1
+    if count >= GRAM_WORDS:
+        return runs(sums, GRAM_WORDS)
+    return runs(sums, count) if count >= MIN_WORDS else sums[:0]
 
 
 def _places(grams: Words, probe: int, mask: np.uint64) -> NDArray[np.uint64]:
-    places: NDArray[np.uint64] = (grams + np.uint64(probe) * ((grams >> _HIGH) | np.uint64(1))) & mask
+    if probe:
+        grams = grams + np.uint64(probe) * ((grams >> _HIGH) | np.uint64(1))
+    places: NDArray[np.uint64] = grams & mask
     return places
 
 
@@ -76,7 +80,7 @@ def build_bank(questions: Iterable[str], bits_per_run: int = 16) -> QuestionBank
     found: list[Words] = []
     count = 0
     for question in questions:
-        grams = [_grams(words(folded(piece))) for piece in pieces(question)]
+        grams = [_grams(prefix_sums(words(folded(piece)))) for piece in pieces(question)]
         found += grams
         count += any(gram.size for gram in grams)
     if not count:

@@ -15,7 +15,7 @@ from xxhash import xxh3_64_intdigest
 
 from proxy.detection.text.bank import QuestionBank
 from proxy.detection.text.intent import Intents
-from proxy.detection.text.shingles import CJK_RUN_WORDS, RUN_WORDS, fingerprints, runs
+from proxy.detection.text.shingles import CJK_RUN_WORDS, RUN_WORDS, fingerprints, prefix_sums, runs
 from proxy.detection.text.words import folded, pieces, words
 from proxy.dialects.call import Text
 
@@ -108,10 +108,9 @@ class Extractor:
             count += hashes.size
             intents |= self._intents.bits(piece)
             dense = hashes.size * 3 > len(piece)
-            found += fingerprints(
-                runs(hashes, CJK_RUN_WORDS if dense else RUN_WORDS), head=place == 0, tail=place == len(parts) - 1
-            ).tolist()
-            in_bank = in_bank or (self._bank is not None and self._bank.holds(hashes))
+            sums = prefix_sums(hashes)
+            found += fingerprints(runs(sums, CJK_RUN_WORDS if dense else RUN_WORDS), head=place == 0, tail=place == len(parts) - 1).tolist()
+            in_bank = in_bank or (self._bank is not None and self._bank.holds(sums))
         return Reading(tuple(found), intents, in_bank, count)
 
 

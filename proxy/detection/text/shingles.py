@@ -29,13 +29,19 @@ _MIX: Final = np.uint64(0xFF51AFD7ED558CCD)  # the finaliser of MurmurHash3 (pub
 _LOW: Final = np.uint64(ONE_IN - 1)
 
 
-def runs(words: Words, length: int) -> Words:
-    """One hash for every run of `length` words; none when there are fewer words."""
-    count = words.size - length + 1
-    if count <= 0 or words.size >= _SPAN:
-        return np.zeros(0, np.uint64)
+def prefix_sums(words: Words) -> Words:
+    """What `runs` needs, for runs of any length."""
+    words = words[: _SPAN - 1]
     sums = np.zeros(words.size + 1, np.uint64)
-    np.cumsum(words * _POWERS[: words.size], out=sums[1:])
+    np.add.accumulate(words * _POWERS[: words.size], out=sums[1:])
+    return sums
+
+
+def runs(sums: Words, length: int) -> Words:
+    """One hash for every run of `length` words, from the words' prefix sums; none when there are fewer words."""
+    count = sums.size - length
+    if count <= 0:
+        return sums[:0]
     hashes: Words = (sums[length:] - sums[:count]) * _INVERSES[:count]
     hashes ^= hashes >> np.uint64(33)
     hashes *= _MIX

@@ -83,32 +83,31 @@ def words(piece: str) -> Words:
         codes = np.frombuffer(piece.encode("ascii").translate(_FOLD_ASCII), np.uint8)
         return _hashes(codes, *_edges(codes != _SEPARATOR))
     wide = np.frombuffer(piece.encode("utf-32-le", "replace"), np.uint32)
-    wide = np.where(wide < 0x10000, wide, 0x4E00 + (wide & 0xFFF))  # beyond the basic plane: rare ideographs and emoji, one word each
-    folded_codes = _FOLD[wide]
-    return _hashes(folded_codes, *_edges_alone(folded_codes != _SEPARATOR, _ALONE[wide]))
+    places = wide.astype(np.intp)
+    if places.size and places.max() >= 0x10000:
+        places = np.where(places < 0x10000, places, 0x4E00 + (places & 0xFFF))  # rare ideographs and emoji, one word each
+    folded_codes = _FOLD.take(places)
+    return _hashes(folded_codes, *_edges_alone(folded_codes != _SEPARATOR, _ALONE.take(places)))
 
 
 def _edges(inside: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    flat = np.zeros(inside.size + 2, np.int8)
+    flat = np.zeros(inside.size + 2, np.bool_)
     flat[1:-1] = inside
-    turns = np.flatnonzero(flat[1:] != flat[:-1])
+    turns = (flat[1:] != flat[:-1]).nonzero()[0]
     return turns[::2], turns[1::2]
 
 
 def _edges_alone(inside: NDArray[np.bool_], alone: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    before = np.zeros(inside.size + 1, np.bool_)
-    before[1:] = inside & ~alone
-    starts = np.flatnonzero(inside & (alone | ~before[:-1]))
-    runs_on = before[1:].copy()
-    runs_on[:-1] &= inside[1:] & ~alone[1:]
-    if runs_on.size:
-        runs_on[-1] = False
-    return starts, np.flatnonzero(inside & ~runs_on) + 1
+    joining = np.zeros(inside.size + 2, np.bool_)  # characters that a neighbour may join to a word
+    joining[1:-1] = inside & ~alone
+    starts = (inside & ~(joining[1:-1] & joining[:-2])).nonzero()[0]
+    ends = (inside & ~(joining[1:-1] & joining[2:])).nonzero()[0] + 1
+    return starts, ends
 
 
 def _hashes(codes: NDArray[np.uint8] | NDArray[np.uint16], starts: NDArray[np.int64], ends: NDArray[np.int64]) -> Words:
     sums = np.zeros(codes.size + 1, np.uint64)
-    np.cumsum(codes * _POWERS[: codes.size], out=sums[1:])
-    hashes: Words = (sums[ends] - sums[starts]) * _INVERSES[starts]
+    np.add.accumulate(codes * _POWERS[: codes.size], out=sums[1:])
+    hashes: Words = (sums.take(ends) - sums.take(starts)) * _INVERSES.take(starts)
     hashes ^= hashes >> np.uint64(31)
     return hashes

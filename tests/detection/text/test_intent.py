@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pytest
+
+from proxy.detection.shipped import shipped_intents
+from proxy.detection.text.intent import load_intents
+from proxy.detection.text.words import folded
+from proxy.errors import ConfigError
+
+INTENTS = shipped_intents()
+
+ASKS = [
+    ("reasoning", "Solve the problem. Think carefully, step by step, and write the answer on its own line."),
+    ("reasoning", "Denke Schritt für Schritt und schreibe erst dann das Ergebnis."),
+    ("reasoning", "请一步一步地思考,然后写出答案。"),
+    ("rationalising", "Explain why the answer is correct, given the correct answer: 42."),
+    ("task_generation", "Invent twelve new and varied questions about chemistry."),
+    ("prompt_rewriting", "Rewrite this instruction so that it becomes more complex."),
+    ("self_chat", "Write a dialogue between a curious user and a helpful assistant."),
+    ("grading", "Rate the quality of the response on a scale of 1 to 10."),
+    ("comparing", "Which answer is better, the first or the second?"),
+    ("question_answer_pairs", "Create question and answer pairs from the passage."),
+]
+
+
+@pytest.mark.parametrize(("intent", "text"), ASKS, ids=[f"{index}-{intent}" for index, (intent, _) in enumerate(ASKS)])
+def test_what_training_data_is_made_of_is_recognised(intent, text):
+    assert intent in INTENTS.of(INTENTS.bits(folded(text)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What is the capital of France?",
+        "Translate the following paragraph into German.",
+        "Give me a step by step guide to baking bread.",
+        "Choose the best answer: which of these is a mammal?",
+        "Summarise the meeting notes and list who has to do what.",
+        "Classify the sentiment of this review as positive or negative.",
+    ],
+)
+def test_everyday_requests_match_nothing(text):
+    assert INTENTS.bits(folded(text)) == 0
+
+
+def test_a_gap_ends_with_the_sentence():
+    intents = load_intents({"a.yaml": b"intent: a\nmeans: b\npatterns: {en: ['write ... poem']}"})
+    assert intents.bits("write me a short poem")
+    assert not intents.bits("write to me. i like a poem")
+
+
+def test_the_head_and_the_tail_of_a_long_text_are_read():
+    filler = "nothing to see here at all " * 400
+    question = "think about it step by step "
+    assert INTENTS.bits(question + filler)
+    assert INTENTS.bits(filler + question)
+
+
+def test_all_faults_of_all_files_are_reported_with_their_lines():
+    files = {
+        "a.yaml": b"intent: a\nmeans: x\npatterns:\n  en:\n    - 'fine'\n    - '(open'\n",
+        "b.yaml": b"means: x\nsurprise: 1\npatterns: {en: 'no list'}\n",
+        "c.yaml": b"- a\n- list\n",
+        "d.yaml": b"intent: [\n",
+        "e.yaml": b"intent: a\nmeans: x\npatterns: {}\n",
+    }
+    with pytest.raises(ConfigError) as caught:
+        load_intents(files)
+    told = {(problem.file, problem.line) for problem in caught.value.problems}
+    assert {("a.yaml", 6), ("b.yaml", 2), ("b.yaml", 3), ("c.yaml", 1), ("e.yaml", 1)} <= told
+    assert any(problem.file == "d.yaml" for problem in caught.value.problems)
+
+
+def test_without_patterns_nothing_matches():
+    assert load_intents({}).bits("think step by step") == 0
