@@ -21,6 +21,9 @@ format: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+bench: $(VENV)/dev.stamp
+	$(BIN)/python tests/bench/throughput.py
+
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
