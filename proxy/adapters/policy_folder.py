@@ -44,7 +44,7 @@ class PolicyStatus(NamedTuple):
     cases: int
     """Cases that ran before this revision came into force."""
     expired: tuple[str, ...]
-    """Rules and waivers whose last day had passed when it was loaded."""
+    """Rules and waivers whose last day has passed: they do nothing any more."""
     reloads: int
     """Times that a new revision came into force after the start."""
     reload_failures: int
@@ -135,7 +135,7 @@ class PolicyFolder:
             limits=len(now.limits),
             waivers=len(now.waivers),
             cases=self._cases,
-            expired=now.expired(self._loaded_at),
+            expired=now.expired(self._clock()),
             reloads=self._reloads,
             reload_failures=self._failures,
             problems=self._problems,
