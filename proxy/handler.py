@@ -20,18 +20,15 @@ from proxy.adapters.traffic.http1 import Head, read_head, upstream_headers
 from proxy.adapters.traffic.upstream import Upstream, choose
 from proxy.audit.record import Record
 from proxy.decide import Decider, Decision
-from proxy.detection.observation import Observation
 from proxy.dialects import body, rewrite
-from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import Dialect, Document, Route, RouteKind
 from proxy.dialects.routes import dialect_for_errors, find_route
 from proxy.errors import CallerError, Fault, UpstreamError
+from proxy.exchange.noting import note_call, note_caller, note_decision, observation_of, own_headers
+from proxy.exchange.relay import Outgoing, relay
 from proxy.identity.caller import Caller
-from proxy.identity.identify import Sources, identify, network_of
-from proxy.limits.reply_headers import reply_headers
+from proxy.identity.identify import Sources, identify
 from proxy.policy.ruleset import Ruleset
-from proxy.policy.verdict import Hit
-from proxy.relay import Outgoing, relay
 from proxy.replies import Reply
 from proxy.settings import Caps
 
@@ -115,7 +112,7 @@ class Handler:
             return await _answer(down, record, replies.overloaded(route.dialect, record.id), "limited")
 
         caller, _ = identify(world.sources, _peer(request), head.headers, head.query, record.at)  # 1 who is calling?
-        _note_caller(record, caller, world.digest)
+        note_caller(record, caller, world.digest)
 
         waited = perf_counter()
         raw = await self._read(request, down, head, route)
@@ -124,12 +121,12 @@ class Handler:
         raw, document = _document(route, head, raw, world.caps)
         carries = route.kind is RouteKind.CALL
         call = route.read(document, rules.vocabulary.models.aliases) if carries else route.bare_call()  # 2 what is being asked?
-        _note_call(record, call)
+        note_call(record, call)
 
-        observation = _observation(caller, call, head)
+        observation = observation_of(caller, call, head, "")
         decision = await world.decider.decide(rules, caller, call, observation, record.at)  # 3 the terms, 4 the budget, 5 the signals
         record.decide_s = perf_counter() - began - waited
-        _note_decision(record, decision)
+        note_decision(record, decision)
         if not decision.allowed:
             await _answer(down, record, *_no(route, decision, record))
             return world.decider.turned_away(observation, record.status, record.at)
@@ -175,7 +172,7 @@ class Handler:
         lines = upstream_headers(head, upstream.replaced) + f"x-forwarded-for: {caller.ip}\r\nvia: 1.1 tos-proxy\r\n"
         return Outgoing(
             upstream, upstream.head(head.method, target, lines, len(sent)), sent, route.dialect, call, decision.strips, hide_usage,
-            head.method == "HEAD", head.http10, _own_headers(route, decision, record),
+            head.method == "HEAD", head.http10, own_headers(route, decision, record),
         )  # fmt: skip
 
 
@@ -220,52 +217,3 @@ def _document(route: Route, head: Head, raw: bytes, caps: Caps) -> tuple[bytes, 
         return decoded, {}
     body.check_media_type(head.content_type)
     return decoded, body.read_json(decoded, body.JsonLimits())
-
-
-def _note_caller(record: Record, caller: Caller, digest: Callable[[str], str]) -> None:
-    record.client, record.account = digest(caller.ip), digest(caller.account.id)
-    record.country, record.asn, record.geo_status = caller.region.country, caller.region.asn, caller.region.status
-
-
-def _note_call(record: Record, call: ModelCall) -> None:
-    record.endpoint, record.model, record.stream = call.endpoint, call.model, call.stream
-    record.inspected, record.estimated_tokens = call.inspected, call.input_tokens
-
-
-def _note_decision(record: Record, decision: Decision) -> None:
-    signals = decision.signals
-    record.hits = tuple((hit.rule, _hit_mode(hit), hit.effects, hit.waived_by) for hit in decision.hits)
-    record.limits = tuple((standing.limit, standing.allowed, standing.remaining, standing.shadow) for standing in decision.held.standings)
-    record.limits_degraded = decision.held.degraded
-    record.stripped, record.tags = tuple(decision.strips), tuple(decision.tags)
-    record.risk_level, record.risk_score, record.risk_families, record.campaign = (
-        signals.level,
-        signals.score,
-        signals.families,
-        signals.campaign,
-    )
-
-
-def _hit_mode(hit: Hit) -> str:
-    """How a hit counts: its mode, unless a waiver, its percentage or an error of its own set that aside."""
-    if hit.error:
-        return "error"
-    if hit.waived_by:
-        return "waived"
-    return "sampled_out" if hit.sampled_out else hit.mode.value
-
-
-def _observation(caller: Caller, call: ModelCall, head: Head) -> Observation:
-    agent = next((value for name, value in head.headers if name == "user-agent"), "")
-    account = caller.account
-    return Observation(
-        account.id, call, [name for name, _ in head.headers], agent, "", network_of(caller.ip), caller.region.asn, account.org,
-    )  # fmt: skip
-
-
-def _own_headers(route: Route, decision: Decision, record: Record) -> bytes:
-    """Lines of ours in an answer that was allowed: where its decision and its budgets can be looked up."""
-    lines = [f"{replies.DECISION_HEADER}: {record.id}\r\n{replies.POLICY_HEADER}: {record.revision}\r\n"]
-    if decision.held.standings:
-        lines += [f"{name}: {value}\r\n" for name, value in reply_headers(decision.held.standings, None, route.dialect.name, record.at)]
-    return "".join(lines).encode("ascii", "replace")
