@@ -12,6 +12,7 @@ handler.py       one exchange, from the first byte to the record: THE path, read
   8 accounts/    what does the operator know of the account?
   9 audit/       what happened and why? one Record; metrics and log are both made from it
 
+documents/ reads what people write, strictly, with the place of every value.
 replies.py words refusals, server.py wires the objects together, settings.py is what an operator sets, cli/ is the command line.
 """
 

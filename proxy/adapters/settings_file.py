@@ -11,8 +11,8 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from proxy.documents.strict_yaml import Document, read_yaml, spell
 from proxy.errors import ConfigError, Problem
-from proxy.policy.language.reading import Document, read_yaml, spell
 from proxy.settings import Settings
 
 PREFIX = "TOSPROXY_"

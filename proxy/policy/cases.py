@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from proxy.documents.strict_yaml import Document, read_yaml
 from proxy.errors import ConfigError, Problem
 from proxy.policy.assembly.reading import PRESETS, Files
 from proxy.policy.facts import BY_NAME, Facts, FactValue, Kind
 from proxy.policy.language.amounts import DAY_S, day_start
 from proxy.policy.language.complaints import shape_problems, suggest
-from proxy.policy.language.reading import Document, read_yaml
 from proxy.policy.language.shapes.case_file import ORDINARY, CaseDoc, CasesDoc
 from proxy.policy.rules import Limit, Rule
 from proxy.policy.ruleset import Ruleset

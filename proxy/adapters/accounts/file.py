@@ -13,8 +13,8 @@ from typing import Any, Final, NamedTuple
 import watchfiles
 
 from proxy.accounts.directory import Directory, Row, build_directory
+from proxy.documents.strict_yaml import Document, decode_text, read_yaml
 from proxy.errors import ConfigError, Problem
-from proxy.policy.language.reading import Document, decode_text, read_yaml
 
 _LARGEST_BYTES: Final = 256 * 1024 * 1024
 _FIX: Final = "begin it with `accounts:` and one account id a line below, each with its attributes"

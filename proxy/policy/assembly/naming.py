@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from proxy.documents.strict_yaml import Path, decode_text
 from proxy.errors import ConfigError, Problem
 from proxy.policy.assembly.reading import Files, Parts
 from proxy.policy.language.complaints import Part, suggest
-from proxy.policy.language.reading import Path, decode_text
 from proxy.policy.language.shapes.named import ListDoc, PatternDoc, PriceDoc
 from proxy.policy.names.models import ModelNames
 from proxy.policy.names.passes import Passes

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from proxy.documents.strict_yaml import read_yaml
 from proxy.errors import ConfigError, Problem
 from proxy.policy.language.complaints import Part, conform, suggest
-from proxy.policy.language.reading import read_yaml
 from proxy.policy.names.vocabulary import Preset
 
 Files = Mapping[str, bytes]

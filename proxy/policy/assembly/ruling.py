@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple, TypeVar
 
+from proxy.documents.strict_yaml import Path
 from proxy.errors import Problem
 from proxy.policy.assembly.naming import origin
 from proxy.policy.assembly.reading import Parts
@@ -14,7 +15,6 @@ from proxy.policy.language.amounts import day_end, day_start, parse_rate
 from proxy.policy.language.checked import walk
 from proxy.policy.language.complaints import Part, suggest
 from proxy.policy.language.expression import Condition, Expressions, FaultyExpression
-from proxy.policy.language.reading import Path
 from proxy.policy.language.shapes.policy_file import EffectsDoc, LimitDoc, PolicyDoc, RuleDoc, WaiverDoc
 from proxy.policy.names.vocabulary import Vocabulary
 from proxy.policy.rules import ALWAYS, Described, Effects, Limit, Origin, Rule, Waiver, matches_glob

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from proxy.documents.strict_yaml import Document, Path
 from proxy.errors import Problem
-from proxy.policy.language.reading import Document, Path
 from proxy.policy.language.shapes.fields import FORMS
 from proxy.policy.language.shapes.policy_file import PolicyDoc
 

@@ -7,8 +7,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from proxy.documents.strict_yaml import read_yaml
 from proxy.policy.facts import FACTS
-from proxy.policy.language.reading import read_yaml
 from proxy.policy.load import load
 from proxy.policy.tools.reference import case_json_schema, json_schema, reference_markdown, schema_text
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proxy.documents.strict_yaml import MAX_DEPTH, MAX_FILE_BYTES, read_yaml
 from proxy.errors import ConfigError
-from proxy.policy.language.reading import MAX_DEPTH, MAX_FILE_BYTES, read_yaml
 
 
 def told(data: bytes) -> list[str]:
