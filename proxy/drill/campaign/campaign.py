@@ -21,6 +21,8 @@ SHIFT_S: Final = 8 * 3600.0
 _TOKENS_PER_S: Final = 60.0
 _FIRST_TOKEN_S: Final = 0.9
 _SEVERAL_CLIENTS: Final = 3
+_TURNS: Final = 1.5
+"""Mean turns of a conversation in the traffic mixed in."""
 
 
 class Pacing(Enum):
@@ -64,7 +66,7 @@ def campaign(pipeline: Pipeline, shape: Shape, words: Wording, *, name: str, sta
     temper = pipeline.temper._replace(replace_after_s=shape.replace_after_s)
     workers, sleep_s = _workers(pipeline, shape)
     if shape.pacing is Pacing.POISSON:
-        times = _memoryless(rng, shape.accounts * rate * share, start, days)
+        times = _memoryless(rng, shape.accounts * rate * share, shape.shift_s, start, days)
         yield Fleet(rng, rota, harvest, label, start=start, arrivals=times, temper=temper, campaign=name)
     else:
         yield Fleet(
@@ -91,17 +93,19 @@ def _about(rng: Random, mean: float) -> int:
     return count
 
 
-def _memoryless(rng: Random, a_day: float, start: float, days: int) -> Iterator[float]:
-    at = start
-    while a_day and (at := at + rng.expovariate(a_day / DAY_S)) < start + days * DAY_S:
-        yield at
+def _memoryless(rng: Random, a_day: float, shift_s: float, start: float, days: int) -> Iterator[float]:
+    """A day's requests at independent moments of each day's shift."""
+    for day in range(days if a_day else 0):
+        begin = at = start + day * DAY_S
+        while (at := at + rng.expovariate(a_day / shift_s)) < begin + shift_s:
+            yield at
 
 
 def _ordinary(accounts: list[Account], shape: Shape, words: Wording, rng: Random, name: str, label: str, start: float, days: int) -> Fleet:
     """Customers of a reseller: they come when they like, to whichever account."""
     rate = shape.requests_per_account_per_day * (1.0 - shape.dilution)
     rota = Rota(rng.sample(accounts, len(accounts)), start=start, days=days, quota=lambda: _about(rng, rate), rng=rng)
-    times = _memoryless(rng, len(accounts) * rate / 1.5, start, days)
+    times = _memoryless(rng, len(accounts) * rate / _TURNS, shape.shift_s, start, days)
     work = conversation(
         lambda own: own.choices((words.question, words.code, words.exercise), (70, 20, 10))[0](own), settings(rng), turns_mean=1.5
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field
+from random import Random
 from typing import NamedTuple
 
 from proxy.detection.detector import Detector
@@ -14,6 +15,8 @@ from proxy.drill.exchange import Exchange, Source
 from proxy.drill.loop import run
 from proxy.drill.rota import DAY_S
 from proxy.drill.timeline import CampaignTimeline, Timeline
+from proxy.drill.wording.honest import Draft
+from proxy.drill.wording.paraphrase import rewritten
 from tests.bench.detection_eval.worlds import SWEEP_S, Ladder, Recorded, Setting, Watcher
 
 LEVELS = (1, 2, 3, 4)
@@ -50,9 +53,7 @@ class CellResult(NamedTuple):
     timelines: dict[str, CampaignTimeline]
     rows: dict[str, list[str]]
     """Names of the campaigns of each row."""
-    spent_s: float
-    requests: int
-    detector: Detector
+    watcher: Watcher
     end: float
 
 
@@ -62,14 +63,15 @@ def run_cell(setting: Setting, warm: Detector, entries: list[Entry], *, days: in
     sources: list[Source] = [Recorded(_repeated(setting, days))]
     rows: dict[str, list[str]] = defaultdict(list)
     planned = {}
+    used: set[str] = set()
     for number, entry in enumerate(entries):
         for copied in range(entry.copies):
             name = f"{entry.pipeline.name}.{number}.{copied}"
             start = setting.start + 1800 + setting.rng(name).random() * setting.day_s / 8
             shape = entry.shape._replace(shift_s=setting.day_s * setting.rng(f"{name}/shift").uniform(0.1, 0.75))
-            sources += campaign(
-                entry.pipeline, shape, setting.wording(setting.seed + 7), name=name, start=start, days=days, seed=setting.seed
-            )
+            pipeline = _own_words(entry.pipeline, setting.rng(f"{name}/words")) if entry.pipeline.name in used else entry.pipeline
+            used.add(entry.pipeline.name)
+            sources += campaign(pipeline, shape, setting.wording(setting.seed + 7), name=name, start=start, days=days, seed=setting.seed)
             rows[entry.row].append(name)
             planned[name] = round(entry.shape.accounts * entry.shape.requests_per_account_per_day * entry.shape.dilution * days)
     timeline = Timeline(planned)
@@ -84,8 +86,13 @@ def run_cell(setting: Setting, warm: Detector, entries: list[Entry], *, days: in
         _raise(fate, outcome.signals)
     for holder, fate in fates.items():
         _raise(fate, watcher.detector.assess(holder, end))
-    return CellResult(
-        fates, {one.name: one for one in timeline.campaigns()}, dict(rows), watcher.spent_s, watcher.requests, watcher.detector, end
+    return CellResult(fates, {one.name: one for one in timeline.campaigns()}, dict(rows), watcher, end)
+
+
+def _own_words(pipeline: Pipeline, rng: Random) -> Pipeline:
+    """The pipeline with a template of its own: two campaigns of one cell must not pass for one."""
+    return pipeline._replace(
+        drafts=tuple(Draft(*(rewritten(part, rng) if part.strip() else part for part in draft)) for draft in pipeline.drafts)
     )
 
 

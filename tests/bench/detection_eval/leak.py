@@ -10,9 +10,11 @@ import numpy as np
 
 from proxy.drill.campaign.campaign import Shape, campaign
 from proxy.drill.exchange import Exchange
+from proxy.drill.honest.lookalikes import honest as honest_world
 from proxy.drill.loop import Everything, run
-from tests.bench.detection_eval.pipelines import Attack
+from proxy.drill.rota import DAY_S
 from tests.bench.detection_eval.stats import auc, logistic, upper_quantile
+from tests.bench.detection_eval.traffic.pipelines import Attack
 from tests.bench.detection_eval.worlds import Setting
 
 WHO = 22
@@ -30,14 +32,21 @@ class Leak(NamedTuple):
     attackers: int
 
 
-def leak(setting: Setting, attacks: list[Attack]) -> Leak:
+def leak(setting: Setting, attacks: list[Attack], accounts: int) -> Leak:
     """Train on every second pipeline and every second honest account, judge on the others."""
-    honest = _accounts(setting.day)
+    world = setting.world(setting.seed + 19, 2)
+    honest = _accounts(
+        [
+            decided.exchange
+            for decided in run(honest_world(world, accounts), Everything(), until=setting.start + DAY_S)
+            if decided.exchange.at >= setting.start
+        ]
+    )
     groups = []
     for number, attack in enumerate(attacks):
         fleets = campaign(
             attack.pipeline,
-            Shape(100, 26, shift_s=setting.day_s * setting.rng(f"leak-{number}").uniform(0.1, 0.75)),
+            Shape(100, 26, shift_s=DAY_S * setting.rng(f"leak-{number}").uniform(0.1, 0.75)),
             setting.wording(setting.seed + 17),
             name=f"leak-{number}",
             start=setting.start + 3600,

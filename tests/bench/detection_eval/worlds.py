@@ -8,8 +8,8 @@ from math import inf
 from random import Random
 from time import perf_counter
 
-from proxy.detection.config import DetectionConfig
 from proxy.detection.campaigns.ticket import Ticket
+from proxy.detection.config import DetectionConfig
 from proxy.detection.detector import Detector
 from proxy.detection.observation import Signals
 from proxy.detection.shipped import shipped_evidence, shipped_intents
@@ -23,9 +23,9 @@ from proxy.drill.loop import Everything, run
 from proxy.drill.plan import START
 from proxy.drill.rota import DAY_S
 from proxy.drill.wording.honest import OwnWording
-from tests.bench.detection_eval import data
-from tests.bench.detection_eval.rhythm import answer_lengths, client_shape
-from tests.bench.detection_eval.wording import RealWording
+from tests.bench.detection_eval.traffic import data
+from tests.bench.detection_eval.traffic.rhythm import answer_lengths, client_shape
+from tests.bench.detection_eval.traffic.wording import RealWording
 
 SWEEP_S = 15.0
 """As the server is shipped."""
@@ -69,6 +69,8 @@ class Watcher:
     def __init__(self, detector: Detector, ladder: Ladder | None = None) -> None:
         self.detector = detector
         self.spent_s = 0.0
+        self.swept_s = 0.0
+        self.sweeps = 0
         self.requests = 0
         self._ladder = ladder
         self._tickets: dict[int, Ticket] = {}
@@ -94,7 +96,8 @@ class Watcher:
     def sweep(self, now: float) -> None:
         begun = perf_counter()
         self.detector.sweep(now)
-        self.spent_s += perf_counter() - begun
+        self.swept_s += perf_counter() - begun
+        self.sweeps += 1
 
 
 class Recorded:

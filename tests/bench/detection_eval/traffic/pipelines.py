@@ -14,8 +14,8 @@ from proxy.drill.fleet import Temper
 from proxy.drill.honest.work import Settings
 from proxy.drill.wording import harvest, prose
 from proxy.drill.wording.honest import Draft
-from tests.bench.detection_eval.data import Material
-from tests.bench.detection_eval.wording import RealWording
+from tests.bench.detection_eval.traffic.data import Material
+from tests.bench.detection_eval.traffic.wording import RealWording
 
 PERSISTENT = Temper(retries=True)
 SLEEPY = Temper(sleep_s=1.0, retries=True)
@@ -87,6 +87,11 @@ def fit(real: Material, words: RealWording) -> list[Attack]:
         Attack(Pipeline("bare-bank", (Draft(),), bank, LONG, 64, temper=PERSISTENT), templated=False),
         Attack(OWN["agentic-coding"][0]),
     ]  # fmt: skip
+
+
+def own() -> list[Attack]:
+    """The shipped campaigns, where the shared data is absent."""
+    return [Attack(pipeline) for kind in OWN.values() for pipeline in kind]
 
 
 def judge(real: Material, words: RealWording) -> list[Attack]:

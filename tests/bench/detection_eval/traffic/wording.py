@@ -7,7 +7,7 @@ from random import Random
 
 from proxy.drill.wording import prose
 from proxy.drill.wording.honest import Draft, OwnWording
-from tests.bench.detection_eval.data import Material
+from tests.bench.detection_eval.traffic.data import Material
 
 _MOST_USES = 3
 _POPULAR = 24

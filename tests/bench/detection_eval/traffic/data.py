@@ -13,7 +13,7 @@ from zlib import crc32
 
 from proxy.drill.wording.honest import Draft
 
-SHARED = Path(__file__).resolve().parents[3] / ".." / "shared" / "data"
+SHARED = Path(__file__).resolve().parents[4] / ".." / "shared" / "data"
 
 
 def present() -> bool:

@@ -6,7 +6,7 @@ from functools import cache
 from random import Random
 
 from proxy.drill.honest.rhythm import Rhythm, rhythm
-from tests.bench.detection_eval.data import rows
+from tests.bench.detection_eval.traffic.data import rows
 
 _DAY_S = 86_400
 _SLOT_S = 600
