@@ -66,3 +66,8 @@ def share(part: str, whole: str, spread: str = "") -> str:
     """`part` / `whole`, and nothing at all rather than a division by zero. `spread`: a label that only `part` has."""
     joined = f" ignoring ({spread}) group_left ()" if spread else ""
     return f"{part} /{joined} ({whole} > 0)"
+
+
+def zero(expr: str) -> str:
+    """0 where a counter has not begun: a labelled series appears with its first event."""
+    return f"{expr} or vector(0)"

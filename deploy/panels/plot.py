@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -53,12 +54,16 @@ def _chart(place: Axes, panel: Panel, series: list[Series]) -> None:
     place.grid(alpha=0.25)
     if not shown:
         place.text(0.5, 0.5, "nothing happened", ha="center", va="center", transform=place.transAxes, color="#888888", fontsize=9)
+        place.set_xticks([])
+        place.set_yticks([])
     elif panel.stacked:
         _stack(place, shown)
     else:
         for name, seconds, values in shown:
             place.plot(seconds, values, label=name, linewidth=1.1)
     place.set_ylim(bottom=0)
+    if panel.unit == "bool":
+        place.set_yticks([0, 1])
     handles, labels = place.get_legend_handles_labels()
     if any(labels):
         more = [f"and {len(labels) - LEGEND_LINES} more"] if len(labels) > LEGEND_LINES else []
@@ -79,7 +84,7 @@ def worded(value: float, unit: str) -> str:
     if unit == "percentunit":
         return f"{value * 100:.3g} %"
     if unit in {"bool", "bool_yes_no", "bool_on_off"}:
-        return {"bool_on_off": ("off", "on")}.get(unit, ("no", "yes"))[value > 0]
+        return {"bool_on_off": ("off", "on")}.get(unit, ("no", "yes"))[int(value > 0)]
     if unit == "s":
         return _seconds(value)
     factor, letter = next(((size, name) for size, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")) if abs(value) >= size), (1.0, ""))
@@ -99,4 +104,4 @@ def legend(template: str, metric: Mapping[str, Any]) -> str:
     text = template or ", ".join(str(value) for name, value in metric.items() if name != "__name__")
     for name, value in metric.items():
         text = text.replace("{{" + name + "}}", str(value))
-    return text
+    return re.sub(r"\{\{\w+\}\}", "none", text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from deploy.grafana.panel import WHERE, Board, Panel, Query, one, per_second, share, stat
+from deploy.grafana.panel import WHERE, Board, Panel, Query, one, per_second, share, stat, zero
 
 CHECKS: Final = "tosproxy_limit_checks_total"
 DENIALS: Final = "tosproxy_limit_denials_total"
@@ -14,7 +14,7 @@ LIMITS: Final = Board(
     "limits",
     "Budgets asked, denied and counted.",
     (
-        stat("Denied per second", per_second(DENIALS, where='mode="enforce"'), "reqps"),
+        stat("Denied per second", zero(per_second(DENIALS, where='mode="enforce"')), "reqps"),
         stat(
             "Store lost on replicas",
             f"sum(tosproxy_limit_store_degraded{{{WHERE}}})",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from deploy.grafana.panel import WHERE, Board, Panel, Query, one, per_second, share, stat
+from deploy.grafana.panel import WHERE, Board, Panel, Query, one, per_second, share, stat, zero
 
 HITS: Final = "tosproxy_rule_hits_total"
 REQUESTS: Final = "tosproxy_requests_total"
@@ -28,7 +28,7 @@ POLICY: Final = Board(
         stat("Age of the policies", f"time() - max(tosproxy_policy_loaded_timestamp_seconds{{{WHERE}}})", "s"),
         stat(
             "Rules that failed, per second",
-            per_second(HITS, where='mode="error"'),
+            zero(per_second(HITS, where='mode="error"')),
             "reqps",
             "A condition that fails does what its on_error says.",
         ),

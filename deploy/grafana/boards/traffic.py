@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from deploy.grafana.panel import WHERE, Board, Panel, Query, one, per_second, quantile, share, stat
+from deploy.grafana.panel import WHERE, Board, Panel, Query, one, per_second, quantile, share, stat, zero
 
 REQUESTS: Final = "tosproxy_requests_total"
 TERMS: Final = 'outcome=~"refused|limited"'
@@ -16,8 +16,8 @@ TRAFFIC: Final = Board(
     "What is asked, what the terms say, what comes back.",
     (
         stat("Requests per second", per_second(REQUESTS), "reqps"),
-        stat("Share refused or limited", share(per_second(REQUESTS, where=TERMS), per_second(REQUESTS)), "percentunit"),
-        stat("Share failed", share(per_second(REQUESTS, where=FAILURES), per_second(REQUESTS)), "percentunit"),
+        stat("Share refused or limited", zero(share(per_second(REQUESTS, where=TERMS), per_second(REQUESTS))), "percentunit"),
+        stat("Share failed", zero(share(per_second(REQUESTS, where=FAILURES), per_second(REQUESTS))), "percentunit"),
         stat("Open requests", f"sum(tosproxy_open_requests{{{WHERE}}})"),
         Panel("Requests by outcome", (Query(per_second(REQUESTS, "outcome"), "{{outcome}}"),), "reqps", stacked=True),
         Panel(
