@@ -16,7 +16,7 @@ from proxy.dialects.call import ModelCall, Usage
 from proxy.identity.caller import Caller
 from proxy.identity.movement import STILL, Movement, Movements
 from proxy.limits import costs
-from proxy.limits.ask import Ask, LimitStore, Reservation
+from proxy.limits.ask import Ask, LimitStore, Reservation, Standing
 from proxy.policy.facts import Facts, FactValue
 from proxy.policy.ruleset import AppliedLimit, Ruleset
 from proxy.policy.verdict import ClampValue, Hit, Refusal
@@ -26,6 +26,8 @@ HOUR_S: Final = 3_600.0
 DETECTION_RULES: Final = "distillation."
 """A waiver of any rule with such an id also keeps the account from founding or joining a campaign."""
 NOTHING_HELD: Final = Reservation((), (), None, 0.0)
+EVERY_COUNT: Final = frozenset(costs.COUNTS)
+OUTPUT_COUNTS: Final = frozenset({"output_tokens", "total_tokens", "usd"})
 
 
 class Decision(NamedTuple):
@@ -40,8 +42,10 @@ class Decision(NamedTuple):
     tags: frozenset[str]
     hits: tuple[Hit, ...]
     signals: Signals
-    limits: tuple[AppliedLimit, ...]
-    held: Reservation
+    limits: tuple[AppliedLimit, ...] = ()
+    held: Reservation = NOTHING_HELD
+    prepaid: Usage | None = None
+    """What a batch was charged in advance: its answers come later and aren't metered."""
 
     @property
     def allowed(self) -> bool:
@@ -70,33 +74,52 @@ class Decider:
 
     async def decide(self, rules: Ruleset, caller: Caller, call: ModelCall, observation: Observation, now: float) -> Decision:
         """Judge one call. A refusal by a rule reserves nothing; a denial by a limit leaves every limit untouched."""
+        judged = self.judge(rules, caller, call, observation, now)
+        return judged if judged.refusal is not None else await self.reserve(judged, now)
+
+    def judge(
+        self, rules: Ruleset, caller: Caller, call: ModelCall, observation: Observation, now: float, signals: Signals | None = None
+    ) -> Decision:
+        """What the rules say of one call; no limit has been asked yet. `signals` are given where they are known already."""
         account = caller.account.id
-        signals = self.detector.assess(account, now, observation) if self.detector and account else NO_SIGNALS
+        if signals is None:
+            signals = self.detector.assess(account, now, observation) if self.detector and account else NO_SIGNALS
         movement = self.movements.observe(account, caller.region, now) if rules.reads_movement else STILL
         patterns = tuple(rules.patterns_in([text.text for text in call.texts])) if rules.reads_patterns else ()
         facts = facts_of(rules, caller, call, patterns, signals, movement, now)
         verdict = rules.judge(facts, now)
-        hits = verdict.hits
-        limits: tuple[AppliedLimit, ...] = ()
-        held = NOTHING_HELD
-        if verdict.refusal is None:
-            limits, more = rules.due(facts, now)
-            hits += more
-            if limits:
-                held = await self.store.reserve(_asks(rules, limits, call), now)
-        return Decision(
-            rules, call, facts, verdict.refusal, verdict.clamps, verdict.strips, verdict.tags, hits, signals, limits, held
-        )  # fmt: skip
+        return Decision(rules, call, facts, verdict.refusal, verdict.clamps, verdict.strips, verdict.tags, verdict.hits, signals)
 
-    async def settle(self, decision: Decision, usage: Usage, now: float) -> None:
-        """Put the real cost in place of the estimate and end the leases, whichever way the exchange ended."""
+    async def reserve(self, judged: Decision, now: float, counts: frozenset[str] = EVERY_COUNT) -> Decision:
+        """Ask every limit that applies and counts one of `counts` for what the call needs."""
+        due = judged.rules.due(judged.facts, now)
+        limits = due.limits if counts is EVERY_COUNT else tuple(limit for limit in due.limits if limit.count in counts)
+        held = await self.store.reserve(asks_of(judged.rules, limits, judged.call), now) if limits else NOTHING_HELD
+        return Decision(*judged[:7], judged.hits + due.hits, judged.signals, limits, held)
+
+    async def settle(self, decision: Decision, usage: Usage, now: float, reserved_since: int = 0) -> None:
+        """Put the real cost in place of the estimate and end the leases, whichever way the exchange ended.
+
+        `reserved_since` are output tokens that `extend` has reserved already. What a batch costs later stays as it was reserved.
+        """
         held = decision.held
         if not held.asks or held.denied is not None:
             return
-        dear = any(ask.unit == "usd" for ask in held.asks)
-        price = costs.Price(*decision.rules.price(decision.call.model)) if dear else costs.FREE
-        spent = [costs.actual(ask.unit, ask.cost, usage, price) for ask in held.asks]
+        if reserved_since:
+            usage = usage._replace(output_tokens=max(0, usage.output_tokens - reserved_since))
+        if decision.prepaid is not None and usage == decision.prepaid:
+            spent = [ask.cost for ask in held.asks]
+        else:
+            dear = any(ask.unit == "usd" for ask in held.asks)
+            price = costs.Price(*decision.rules.price(decision.call.model)) if dear else costs.FREE
+            spent = [costs.actual(ask.unit, ask.cost, usage, price) for ask in held.asks]
         await self.store.settle(held, spent, now)
+
+    async def extend(self, decision: Decision, tokens: int, now: float) -> Standing | None:
+        """Reserve `tokens` more of output for a call that runs. Gives the limit that denies them."""
+        price = costs.Price(*decision.rules.price(decision.call.model)).of(0, tokens)
+        asks = [ask._replace(cost=price if ask.unit == "usd" else float(tokens)) for ask in decision.held.asks if ask.unit in OUTPUT_COUNTS]
+        return (await self.store.reserve(asks, now)).denied if asks else None
 
     def watch(self, decision: Decision, observation: Observation, now: float) -> Ticket | None:
         """Tell the detector that a served exchange begins. Exchanges that nobody's account stands for tell it nothing."""
@@ -183,7 +206,8 @@ def facts_of(
     return facts
 
 
-def _asks(rules: Ruleset, limits: tuple[AppliedLimit, ...], call: ModelCall) -> list[Ask]:
+def asks_of(rules: Ruleset, limits: tuple[AppliedLimit, ...], call: ModelCall) -> list[Ask]:
+    """What the limits that apply to a call ask of the store."""
     price = costs.Price(*rules.price(call.model)) if any(limit.count == "usd" for limit in limits) else costs.FREE
     return [
         Ask(each.id, each.key, costs.reserved(each.count, call, price), each.rate, each.burst, each.shadow, each.count) for each in limits

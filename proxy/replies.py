@@ -32,6 +32,9 @@ OVERLOADED: Final = 503
 UPSTREAM_STATUS: Final = {"timeout": 504}
 BAD_GATEWAY: Final = 502
 
+STOPPING_CODE: Final = "server_stopping"
+STOPPING: Final = "The proxy is being stopped; try again."
+
 DECISION_HEADER: Final = "x-tosproxy-decision"
 POLICY_HEADER: Final = "x-tosproxy-policy"
 
@@ -90,6 +93,11 @@ def overloaded(dialect: Dialect, decision: str) -> Reply:
     return _reply(
         dialect, OVERLOADED, "overloaded", "Too many requests are open; try again shortly.", None, decision, [("retry-after", "1")]
     )
+
+
+def stopping(dialect: Dialect, decision: str) -> Reply:
+    """This process ends; another one will answer."""
+    return _reply(dialect, OVERLOADED, STOPPING_CODE, STOPPING, None, decision, [("retry-after", "1")])
 
 
 def internal(dialect: Dialect, decision: str) -> Reply:

@@ -43,6 +43,13 @@ class Listen(Section):
         (), description="Networks of peers that begin each connection with a PROXY protocol header."
     )
 
+    @field_validator("proxy_protocol_from")
+    @classmethod
+    def _are_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        for network in networks:
+            ipaddress.ip_network(network)
+        return networks
+
 
 class Admin(Section):
     """The listener for metrics, health and policy state."""

@@ -41,6 +41,12 @@ class Downstream:
         self.closing = False
         self.keep_alive = request.keep_alive
 
+    @property
+    def gone(self) -> bool:
+        """The client left."""
+        transport = self._protocol.transport
+        return transport is None or transport.is_closing()
+
     async def prepare(self, request: web.BaseRequest) -> None:
         """Called by aiohttp after the handler: everything is written already."""
 

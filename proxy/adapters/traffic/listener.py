@@ -16,6 +16,7 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from proxy.adapters.traffic.downstream import Downstream
+from proxy.adapters.traffic.preface import PrefacedServer
 from proxy.settings import Caps, Listen, Tls
 
 Handle = Callable[[web.BaseRequest], Awaitable[Downstream]]
@@ -27,6 +28,20 @@ READ_BUFFER_BYTES: Final = 64 * 1024
 
 class ClientWire(RequestHandler):
     """One client connection. What aiohttp's parser refuses is worded by us and logged as a count, not a traceback."""
+
+    named: str = ""
+    """The client that a PROXY protocol header named."""
+    client: str = ""
+    """Address at the other end, or the one named for it; "" for a Unix socket."""
+    secure: bool = False
+    """It came over TLS."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Note who is at the other end, once for all requests."""
+        peer = transport.get_extra_info("peername")
+        self.client = self.named or (peer[0] if isinstance(peer, tuple) else "")
+        self.secure = transport.get_extra_info("sslcontext") is not None
+        super().connection_made(transport)
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
@@ -69,12 +84,15 @@ class Listener(web.Server):
         self.refuse = refuse
         self.refused_connections = 0
         self._settings = settings
-        self._socket: asyncio.Server | None = None
+        self._socket: asyncio.Server | PrefacedServer | None = None
+        self._header_s = caps.header_s
         self._context = tls_context(settings.tls) if settings.tls else None
 
-    def __call__(self) -> RequestHandler:
-        """A connection was accepted."""
-        return ClientWire(self, loop=self._loop, **self._kwargs)
+    def __call__(self, named: str = "") -> RequestHandler:
+        """A connection was accepted; `named` is the client that a PROXY protocol header names."""
+        wire = ClientWire(self, loop=self._loop, **self._kwargs)
+        wire.named = named
+        return wire
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         """Count the connection, or close it when there are too many."""
@@ -85,6 +103,9 @@ class Listener(web.Server):
 
     async def open(self) -> tuple[str, int]:
         """Bind and listen. Gives the address bound. Raises OSError when that fails."""
+        if self._settings.proxy_protocol_from:
+            self._socket = PrefacedServer(self, self._settings, self._header_s, self._context)
+            return self._socket.open()
         loop = asyncio.get_running_loop()
         self._socket = await loop.create_server(
             self, self._settings.host, self._settings.port, backlog=self._settings.backlog, ssl=self._context
