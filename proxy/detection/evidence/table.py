@@ -11,14 +11,18 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, NamedTuple
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from proxy.documents.strict_yaml import Path, read_yaml
 from proxy.errors import ConfigError, Problem
 
 LEVELS: Final = 4
 
 _Rate = Annotated[float, Field(gt=0.0, le=1.0)]
+
+
+_Lines = dict[Path, tuple[str, int, int]]
+"""File, line and column by path."""
 
 
 class _Model(BaseModel):
@@ -147,37 +151,13 @@ def load_evidence(content: bytes, override: bytes | None = None, name: str = "ev
     return EvidenceTable(document)
 
 
-_Path = tuple[str | int, ...]
-_Lines = dict[_Path, tuple[str, int, int]]
-
-
 def _read(content: bytes, name: str, problems: list[Problem]) -> tuple[Any, _Lines]:
-    lines: _Lines = {}
     try:
-        root = yaml.compose(content.decode("utf-8"), Loader=yaml.SafeLoader)
-        if root is None:
-            return {}, lines
-        _walk(root, (), name, lines, problems)
-        return yaml.safe_load(content), lines
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        problems.append(Problem(name, line, column, "", f"not readable as YAML: {getattr(error, 'problem', None) or error}"))
-        return {}, lines
-
-
-def _walk(node: yaml.Node, path: _Path, name: str, lines: _Lines, problems: list[Problem]) -> None:
-    lines[path] = (name, node.start_mark.line + 1, node.start_mark.column + 1)
-    if isinstance(node, yaml.MappingNode):
-        seen = set()
-        for key, value in node.value:
-            if key.value in seen:
-                problems.append(Problem(name, key.start_mark.line + 1, key.start_mark.column + 1, str(key.value), "the key is given twice"))
-            seen.add(key.value)
-            _walk(value, (*path, key.value), name, lines, problems)
-    elif isinstance(node, yaml.SequenceNode):
-        for place, value in enumerate(node.value):
-            _walk(value, (*path, place), name, lines, problems)
+        document = read_yaml(name, content)
+    except ConfigError as error:
+        problems.extend(error.problems)
+        return {}, {}
+    return document.value, {path: (name, place.line, place.column) for path, place in document.places.items()}
 
 
 def _merged(base: Any, over: Any) -> Any:
@@ -190,7 +170,7 @@ def _problem(fault: Any, lines: _Lines, name: str) -> Problem:
     return _located(lines, tuple(fault["loc"]), name, str(fault["msg"]))
 
 
-def _located(lines: _Lines, path: _Path, name: str, what: str) -> Problem:
+def _located(lines: _Lines, path: Path, name: str, what: str) -> Problem:
     shown = ".".join(map(str, path))
     while path and path not in lines:
         path = path[:-1]

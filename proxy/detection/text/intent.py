@@ -7,11 +7,11 @@ a text is worded, not why: benign judges and tutors match too, so intent never d
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import re2
-import yaml
 
+from proxy.documents.strict_yaml import Document, Path, read_yaml
 from proxy.errors import ConfigError, Problem
 
 MAX_INTENTS: Final = 16
@@ -78,20 +78,16 @@ def _expanded(pattern: str) -> str:
     return pattern.replace(" ... ", _WORDS).replace("…", _CHARACTERS)
 
 
-class _File(NamedTuple):
-    name: str
-    root: yaml.MappingNode
-
-
 def load_intents(files: Mapping[str, bytes]) -> Intents:
     """Compile pattern files, given by file name. Raises ConfigError with every fault found."""
     problems: list[Problem] = []
     patterns: dict[str, list[str]] = {}
     for name, content in sorted(files.items()):
-        root = _root(name, content, problems)
-        if root is None:
+        try:
+            intent, found = _intent(read_yaml(name, content), problems)
+        except ConfigError as error:
+            problems.extend(error.problems)
             continue
-        intent, found = _intent(_File(name, root), problems)
         if intent in patterns:
             problems.append(Problem(name, 1, 1, "intent", f"{intent} is defined in another file too", "merge the two files"))
         patterns[intent] = found
@@ -102,55 +98,43 @@ def load_intents(files: Mapping[str, bytes]) -> Intents:
     return Intents(patterns)
 
 
-def _root(name: str, content: bytes, problems: list[Problem]) -> yaml.MappingNode | None:
-    try:
-        root = yaml.compose(content.decode("utf-8"), Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        problems.append(Problem(name, line, column, "", f"not readable as YAML: {getattr(error, 'problem', None) or error}"))
-        return None
-    if not isinstance(root, yaml.MappingNode):
-        problems.append(Problem(name, 1, 1, "", "expected intent, means and patterns"))
-        return None
-    return root
-
-
-def _intent(file: _File, problems: list[Problem]) -> tuple[str, list[str]]:
+def _intent(document: Document, problems: list[Problem]) -> tuple[str, list[str]]:
+    if not isinstance(document.value, dict):
+        problems.append(document.problem((), "expected intent, means and patterns"))
+        return "", []
     intent = ""
     found: list[str] = []
-    for key, value in file.root.value:
-        if key.value == "intent" and isinstance(value, yaml.ScalarNode):
-            intent = value.value
-        elif key.value == "patterns" and isinstance(value, yaml.MappingNode):
-            for language, listed in value.value:
-                found += _patterns(file.name, f"patterns.{language.value}", listed, problems)
-        elif key.value != "means":
-            problems.append(_at(file.name, key, str(key.value), "unknown or misshapen key", "use intent, means and patterns"))
+    for key, value in document.value.items():
+        if key == "intent" and isinstance(value, str):
+            intent = value
+        elif key == "patterns" and isinstance(value, dict):
+            for language in value:
+                found += _patterns(document, language, problems)
+        elif key != "means":
+            at = document.keys.get((key,))
+            problems.append(document.problem((key,), "unknown or misshapen key", "use intent, means and patterns", at=at))
     if not intent:
-        problems.append(Problem(file.name, 1, 1, "intent", "the intent has no name"))
+        problems.append(Problem(document.file, 1, 1, "intent", "the intent has no name"))
     return intent, found
 
 
-def _patterns(name: str, path: str, listed: yaml.Node, problems: list[Problem]) -> list[str]:
-    if not isinstance(listed, yaml.SequenceNode):
-        problems.append(_at(name, listed, path, "expected a list of patterns"))
+def _patterns(document: Document, language: str, problems: list[Problem]) -> list[str]:
+    path: Path = ("patterns", language)
+    listed = document.value["patterns"][language]
+    if not isinstance(listed, list):
+        problems.append(document.problem(path, "expected a list of patterns"))
         return []
     found = []
-    for place, node in enumerate(listed.value):
+    for place, pattern in enumerate(listed):
         try:
-            re2.compile(_expanded(node.value), _options())
-        except (re2.error, TypeError) as error:
-            problems.append(_at(name, node, f"{path}[{place}]", f"not an RE2 pattern: {_told(error)}"))
+            re2.compile(_expanded(pattern), _options())
+        except (re2.error, TypeError, AttributeError) as error:
+            problems.append(document.problem((*path, place), f"not an RE2 pattern: {_told(error)}"))
         else:
-            found.append(_expanded(node.value))
+            found.append(_expanded(pattern))
     return found
 
 
 def _told(error: Exception) -> str:
     told = error.args[0] if error.args else ""
     return told.decode() if isinstance(told, bytes) else str(told)
-
-
-def _at(name: str, node: yaml.Node, path: str, what: str, fix: str = "") -> Problem:
-    return Problem(name, node.start_mark.line + 1, node.start_mark.column + 1, path, what, fix)
