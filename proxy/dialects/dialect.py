@@ -34,6 +34,8 @@ class RouteKind(Enum):
     """A form or a batch, read by `batch.read_upload`."""
     SOCKET = "socket"
     """A WebSocket, whose events `realtime` reads."""
+    PASSED = "passed"
+    """Nothing that a reader understands: a policy passes it unread."""
 
 
 class Dialect(Protocol):
@@ -75,6 +77,8 @@ class Route(NamedTuple):
 
     def bare_call(self) -> ModelCall:
         """What is asked where there is no body to read."""
+        if self.kind is RouteKind.PASSED:
+            return ModelCall("", self.endpoint, inspected=False)
         return ModelCall(self.dialect.name, self.endpoint, self.model, self.stream)
 
 

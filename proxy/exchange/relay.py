@@ -5,10 +5,12 @@ The client sees bytes as they arrive; an answer that breaks off is broken off to
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from time import perf_counter
 from typing import Final, NamedTuple
 
+from proxy import replies
 from proxy.adapters.traffic.downstream import Downstream
 from proxy.adapters.traffic.http1 import answer_headers, header
 from proxy.adapters.traffic.upstream import Answer, Upstream
@@ -16,11 +18,14 @@ from proxy.audit.record import Record
 from proxy.dialects.call import NO_USAGE, ModelCall, Usage
 from proxy.dialects.dialect import Dialect
 from proxy.errors import UpstreamError
+from proxy.exchange.budget import Allowance, Cut
 from proxy.inspection.inspector import Inspector, inspector_for
 
 WHOLE_ANSWER_BYTES: Final = 64 * 1024
 """Answers up to this size leave as one buffer; longer ones and streams are relayed piece by piece."""
 FIRST_ERROR_STATUS: Final = 400
+UNREADABLE: Final = Cut("", "answer_unreadable", "The answer can't be read any further and was cut.")
+STOPPED: Final = Cut("", replies.STOPPING_CODE, replies.STOPPING)
 LONGEST_COUNT: Final = 16
 """Digits of a token count: more is no count."""
 
@@ -42,6 +47,10 @@ class Outgoing(NamedTuple):
     """The client can't read chunks."""
     own_headers: bytes
     """Lines of ours that go out with the answer."""
+    allowance: Allowance | None
+    """Set for a stream that some limit meters."""
+    prepaid: Usage | None
+    """What an accepted batch costs."""
 
 
 async def relay(outgoing: Outgoing, down: Downstream, record: Record) -> None:
@@ -58,9 +67,14 @@ async def relay(outgoing: Outgoing, down: Downstream, record: Record) -> None:
     try:
         inspector = _inspector(outgoing, answer)
         _told_in_head(inspector, answer)
+        record.outcome = "allowed"
         await _relay_body(outgoing, answer, inspector, down, record)
-        record.outcome = "cut" if inspector.ended else "allowed"
-        answer.done() if not inspector.ended else answer.abort()
+        answer.done() if record.outcome == "allowed" else answer.abort()
+    except asyncio.CancelledError:
+        answer.abort()
+        if down.gone or not down.started or inspector is None:
+            raise
+        await _cut(STOPPED, outgoing, inspector, down, record)
     except UpstreamError as error:
         answer.abort()
         if not down.started:
@@ -72,7 +86,7 @@ async def relay(outgoing: Outgoing, down: Downstream, record: Record) -> None:
         raise
     finally:
         if inspector is not None:
-            record.usage = _usage(outgoing.call, inspector, answer.message.code)
+            record.usage = _usage(outgoing, inspector, answer.message.code)
 
 
 def _inspector(outgoing: Outgoing, answer: Answer) -> Inspector:
@@ -99,18 +113,24 @@ async def _relay_body(outgoing: Outgoing, answer: Answer, inspector: Inspector, 
         record.response_bytes = len(whole)
         return await down.send(message.code, block, whole, http10=outgoing.http10, reason=message.reason)
     await down.start(message.code, block, None if inspector.rewrites else length, http10=outgoing.http10, reason=message.reason)
+    allowance = outgoing.allowance
     async for piece in _inspected(answer, inspector):
         record.response_bytes += len(piece)
         await down.write(piece)
+        if allowance is not None and inspector.output_estimate > allowance.covered:
+            spent = await allowance.cover(inspector.output_estimate)
+            if spent is not None:
+                return await _cut(spent, outgoing, inspector, down, record)
     if inspector.ended:
-        return await _cut(outgoing, inspector, down)
+        return await _cut(UNREADABLE, outgoing, inspector, down, record)
     return await down.finish()
 
 
-async def _cut(outgoing: Outgoing, inspector: Inspector, down: Downstream) -> None:
-    """End a stream that can't go on such that the SDK raises an error; break off where the format has no place for one."""
-    event = inspector.cut(outgoing.dialect.error_event("answer_unreadable", "The answer can't be read any further and was cut."))
-    if not event:
+async def _cut(why: Cut, outgoing: Outgoing, inspector: Inspector, down: Downstream, record: Record) -> None:
+    """End a stream that may not go on such that the SDK raises an error; break off where the format has no place for one."""
+    record.outcome, record.rule, record.code = "cut", why.rule, why.code
+    event = inspector.cut(outgoing.dialect.error_event(why.code, why.message))
+    if not event or not down.unbounded:
         return down.cut()
     await down.write(event)
     return await down.finish()
@@ -147,12 +167,14 @@ def _length(answer: Answer) -> int | None:
     return 0 if answer.message.code in {204, 304} else None
 
 
-def _usage(call: ModelCall, inspector: Inspector, status: int) -> Usage:
+def _usage(outgoing: Outgoing, inspector: Inspector, status: int) -> Usage:
     """What the exchange cost: as reported, else our own conservative count. An error answer costs nothing."""
-    usage = inspector.usage
+    call, usage = outgoing.call, inspector.usage
     if usage is not None:
         # Ollama leaves the prompt's tokens out when it had them cached; they were read all the same.
         return usage if usage.input_tokens or not usage.output_tokens else usage._replace(input_tokens=call.input_tokens)
-    if status >= FIRST_ERROR_STATUS or not call.model:
+    if status >= FIRST_ERROR_STATUS:
         return NO_USAGE
-    return Usage(call.input_tokens, inspector.output_estimate, estimated=True)
+    if outgoing.prepaid is not None:
+        return outgoing.prepaid
+    return Usage(call.input_tokens, inspector.output_estimate, estimated=True) if call.model else NO_USAGE

@@ -29,7 +29,7 @@ class Downstream:
     Writing to a client that left raises ConnectionResetError.
     """
 
-    __slots__ = ("_bodiless", "_chunked", "_head", "_protocol", "closing", "keep_alive", "started")
+    __slots__ = ("_bodiless", "_chunked", "_head", "_protocol", "closing", "keep_alive", "started", "unbounded")
 
     def __init__(self, request: web.BaseRequest) -> None:
         self._protocol: RequestHandler = request.protocol
@@ -38,6 +38,8 @@ class Downstream:
         self._bodiless = request.method == "HEAD"
         self.started = False
         """Bytes of an answer have left: it can only be finished or cut, not replaced."""
+        self.unbounded = False
+        """A streamed answer whose length was not told: more may be added to it."""
         self.closing = False
         self.keep_alive = request.keep_alive
 
@@ -81,6 +83,7 @@ class Downstream:
         tighten(transport)
         if length is None and http10:
             self.closing = True
+        self.unbounded = length is None
         self._chunked = length is None and not http10
         framing = b"transfer-encoding: chunked\r\n" if self._chunked else b"" if length is None else b"content-length: %d\r\n" % length
         await self._write(self._status_line(status, reason) + headers + framing + self._connection(http10=http10) + b"\r\n")

@@ -1,0 +1,55 @@
+"""A stream stays within its budgets while it runs.
+
+What was reserved before a call is an estimate. Output beyond it is reserved piece by piece, and when a limit denies a piece the stream is
+cut. A caller's own max_tokens is no guess: the model endpoint keeps to it, so there our count, which errs upwards, may be twice as high
+before it counts as more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from proxy.decide import Decider, Decision
+from proxy.limits.costs import output_estimate
+from proxy.limits.reply_headers import refusal_code, refusal_message
+
+PIECE_TOKENS: Final = 1024
+ERRS_UPWARDS: Final = 2
+
+
+class Cut(NamedTuple):
+    """Why a stream ends before its end."""
+
+    rule: str
+    """The limit that denied; "" when none did."""
+    code: str
+    message: str
+
+
+class Allowance:
+    """Output that one exchange may still write. `covered` is compared with each chunk's count, which is all that most streams cost."""
+
+    __slots__ = ("_clock", "_decider", "_decision", "covered", "extended")
+
+    def __init__(self, decider: Decider, decision: Decision, clock: Callable[[], float]) -> None:
+        self._decider = decider
+        self._decision = decision
+        self._clock = clock
+        call = decision.call
+        self.covered = output_estimate(call) * (ERRS_UPWARDS if call.max_output_tokens else 1)
+        """Output tokens that are paid for."""
+        self.extended = 0
+        """How many of them were reserved after the start."""
+
+    async def cover(self, written: int) -> Cut | None:
+        """Reserve more until `written` output tokens are covered; the reason to cut where a limit says no."""
+        while self.covered < written:
+            tokens = max(PIECE_TOKENS, written - self.covered)
+            denied = await self._decider.extend(self._decision, tokens, self._clock())
+            if denied is not None:
+                own = next((limit.message for limit in self._decision.limits if limit.id == denied.limit), "")
+                return Cut(denied.limit, refusal_code(denied), own or refusal_message(denied))
+            self.covered += tokens
+            self.extended += tokens
+        return None
