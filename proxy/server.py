@@ -17,12 +17,12 @@ import structlog
 from aiohttp import web
 
 from proxy import VERSION, replies
-from proxy.adapters import telling
 from proxy.adapters.admin import admin_app
 from proxy.adapters.building import build_parts, demo_settings, limit_store
 from proxy.adapters.demo.app import demo_app
 from proxy.adapters.prometheus import Metrics, Sample
 from proxy.adapters.redis_store import RedisStore
+from proxy.adapters.telemetry import samples
 from proxy.adapters.traffic.listener import Listener
 from proxy.adapters.traffic.upstream import Upstream
 from proxy.audit.record import Record
@@ -141,14 +141,14 @@ class Server:
     def _export(self) -> None:
         """Every part tells its state when Prometheus asks."""
         parts, metrics = self.parts, self.metrics
-        metrics.add_source(partial(telling.policy_samples, parts.policies))
-        metrics.add_source(partial(telling.geo_samples, parts.geo))
-        metrics.add_source(partial(telling.store_samples, self.store))
+        metrics.add_source(partial(samples.policy_samples, parts.policies))
+        metrics.add_source(partial(samples.geo_samples, parts.geo))
+        metrics.add_source(partial(samples.store_samples, self.store))
         metrics.add_source(self._own_samples)
         if parts.records is not None:
-            metrics.add_source(partial(telling.record_samples, parts.records))
+            metrics.add_source(partial(samples.record_samples, parts.records))
         if parts.detector is not None:
-            metrics.add_source(partial(telling.detector_samples, parts.detector))
+            metrics.add_source(partial(samples.detector_samples, parts.detector))
         rules = parts.policies.current
         metrics.know("rule", [entry.id for entry in rules.rules] + [entry.id for entry in rules.limits])
         metrics.know("upstream", [upstream.name for upstream in self.upstreams])

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from proxy.adapters.log import logger
+from proxy.adapters.telemetry.log import logger
 from proxy.server import Server
 from proxy.settings import Settings
 

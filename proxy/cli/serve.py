@@ -14,8 +14,8 @@ from typing import Annotated, Literal
 import typer
 import uvloop
 
-from proxy.adapters.log import logger
 from proxy.adapters.settings_file import read_settings
+from proxy.adapters.telemetry.log import logger
 from proxy.cli.console import UNUSABLE, err, problems_told
 from proxy.server import Server
 from proxy.settings import Settings

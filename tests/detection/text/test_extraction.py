@@ -17,7 +17,16 @@ def test_a_continued_conversation_is_read_from_where_it_ended():
     texts = (Text("user", LONG), Text("assistant", "an answer"), Text("user", OTHER))
     second = EXTRACTOR.extract(texts, (first.chain,))
     assert second.continues
-    assert set(second.fingerprints) == set(EXTRACTOR.extract((Text("user", OTHER),), ()).fingerprints)
+    assert second.exact == EXTRACTOR.extract((Text("user", OTHER),), ()).exact
+    assert set(second.fingerprints) == set(first.fingerprints) | set(EXTRACTOR.extract((Text("user", OTHER),), ()).fingerprints)
+
+
+def test_an_agents_next_step_is_no_follow_up_but_carries_its_task():
+    first = EXTRACTOR.extract((Text("user", LONG),), ())
+    texts = (Text("user", LONG), Text("assistant", "call"), Text("tool", OTHER))
+    second = EXTRACTOR.extract(texts, (first.chain,))
+    assert not second.continues
+    assert set(first.fingerprints) <= set(second.fingerprints)
 
 
 def test_a_made_up_past_is_read_as_new_text():

@@ -1,0 +1,1 @@
+"""What the proxy tells those who run it: events, state for Prometheus, traces."""

@@ -1,0 +1,170 @@
+"""Traces through OpenTelemetry: one span an exchange, a child of the caller's, parent of the upstream's. No prompt, answer or credential in it.
+
+Optional: `pip install tos-proxy[tracing]`. The span is made from the finished record, so tracing adds to the request path only what
+reading and writing one `traceparent` header costs. Attribute names follow a version of the GenAI semantic conventions, from one table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from secrets import randbits, token_hex
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+
+from proxy.audit.record import Record
+from proxy.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+_TRACEPARENT: Final = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+_SAMPLED: Final = 1
+_ZERO_TRACE: Final = "0" * 32
+_ZERO_SPAN: Final = "0" * 16
+_PERCENT: Final = 100.0
+
+CONVENTION: Final = "1.37"
+"""Version of the OpenTelemetry semantic conventions for generative AI that NAMES follows."""
+NAMES: Final[Mapping[str, str]] = {
+    "operation": "gen_ai.operation.name",
+    "provider": "gen_ai.provider.name",
+    "model": "gen_ai.request.model",
+    "input_tokens": "gen_ai.usage.input_tokens",
+    "output_tokens": "gen_ai.usage.output_tokens",
+    "status": "http.response.status_code",
+    "decision": "tosproxy.decision.id",
+    "revision": "tosproxy.policy.revision",
+    "outcome": "tosproxy.outcome",
+    "rule": "tosproxy.rule",
+    "risk_level": "tosproxy.risk.level",
+    "error": "error.type",
+}
+_OPERATIONS: Final[Mapping[str, str]] = {
+    "chat.completions": "chat",
+    "messages": "chat",
+    "responses": "chat",
+    "completions": "text_completion",
+    "embeddings": "embeddings",
+}
+
+
+class Trace(NamedTuple):
+    """Where an exchange stands in its trace."""
+
+    trace_id: str
+    parent_id: str
+    """The caller's span; "" when the trace begins here."""
+    span_id: str
+    sampled: bool
+
+    @property
+    def traceparent(self) -> str:
+        """The header that makes the upstream's span a child of ours (W3C Trace Context, 3.2)."""
+        return f"00-{self.trace_id}-{self.span_id}-{'01' if self.sampled else '00'}"
+
+
+class Tracer:
+    """Begins traces and exports spans in the background; `close` flushes them."""
+
+    def __init__(self, exporter: SpanExporter, sample_percent: float, version: str) -> None:
+        """`sample_percent` decides where the caller decided nothing."""
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+        self._share = sample_percent / _PERCENT
+        self._ids = _GivenIds()
+        resource = Resource.create({"service.name": "tos-proxy", "service.version": version})
+        self._provider = TracerProvider(resource=resource, id_generator=cast("Any", self._ids))
+        self._provider.add_span_processor(BatchSpanProcessor(exporter))
+        self._tracer = self._provider.get_tracer("tos-proxy", version)
+
+    def begin(self, traceparent: str) -> Trace:
+        """Go on with the caller's trace, or begin one where it sent none that can be read."""
+        found = _TRACEPARENT.fullmatch(traceparent)
+        if found is not None and found[1] != _ZERO_TRACE and found[2] != _ZERO_SPAN:
+            return Trace(found[1], found[2], token_hex(8), bool(int(found[3], 16) & _SAMPLED))
+        return Trace(token_hex(16), "", token_hex(8), randbits(32) < self._share * (1 << 32))
+
+    def ended(self, trace: Trace, record: Record) -> None:
+        """Queue the exchange's span, if the trace is kept."""
+        if not trace.sampled:
+            return
+        from opentelemetry.trace import SpanKind, Status, StatusCode
+
+        self._ids.span = int(trace.span_id, 16)
+        self._ids.trace = int(trace.trace_id, 16)
+        attributes = attributes_of(record)
+        name = f"{attributes.get(NAMES['operation'], record.endpoint)} {record.model}".rstrip()
+        span = self._tracer.start_span(
+            name, context=_parent(trace), kind=SpanKind.SERVER, attributes=attributes, start_time=int(record.at * 1e9)
+        )  # fmt: skip
+        if record.outcome in {"error", "upstream_error"}:
+            span.set_status(Status(StatusCode.ERROR))
+        span.end(end_time=int((record.at + record.total_s) * 1e9))
+
+    def close(self) -> None:
+        """Export what is queued. Blocks: not for the event loop."""
+        self._provider.shutdown()
+
+
+class _GivenIds:
+    """An id generator that gives the ids told to the upstream already."""
+
+    span = 0
+    trace = 0
+
+    def generate_span_id(self) -> int:
+        """The id of the span being made."""
+        return self.span
+
+    def generate_trace_id(self) -> int:
+        """The id of the trace being begun."""
+        return self.trace
+
+    def is_trace_id_random(self) -> bool:
+        """Ids come from `secrets`."""
+        return True
+
+
+def _parent(trace: Trace) -> Any:
+    from opentelemetry.context import Context
+    from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
+
+    if not trace.parent_id:
+        return Context()
+    return set_span_in_context(
+        NonRecordingSpan(SpanContext(int(trace.trace_id, 16), int(trace.parent_id, 16), is_remote=True, trace_flags=TraceFlags(_SAMPLED))),
+        Context(),
+    )
+
+
+def attributes_of(record: Record) -> dict[str, str | int]:
+    """What a span says of an exchange, by the names of the convention."""
+    said: dict[str, str | int] = {
+        "operation": _OPERATIONS.get(record.endpoint, record.endpoint),
+        "provider": record.dialect,
+        "model": record.model,
+        "input_tokens": record.usage.input_tokens,
+        "output_tokens": record.usage.output_tokens,
+        "status": record.status,
+        "decision": record.id,
+        "revision": record.revision,
+        "outcome": record.outcome,
+        "rule": record.rule,
+        "risk_level": record.risk_level,
+        "error": record.upstream_error or (record.code if record.outcome == "error" else ""),
+    }
+    return {NAMES[key]: value for key, value in said.items() if value}
+
+
+def otlp_tracer(endpoint: str, sample_percent: float, version: str) -> Tracer:
+    """A tracer that sends to an OTLP/HTTP endpoint. Raises ConfigError when the extra isn't installed."""
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    except ImportError as error:
+        problem = Problem(
+            "settings", 0, 0, "tracing.endpoint", "OpenTelemetry isn't installed", "install tos-proxy[tracing] or remove the setting"
+        )
+        raise ConfigError([problem]) from error
+    return Tracer(OTLPSpanExporter(endpoint=endpoint), sample_percent, version)

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from proxy.adapters.telemetry.traces import NAMES, Tracer, attributes_of
+from proxy.audit.record import Record
+from proxy.dialects.call import Usage
+
+CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@pytest.fixture
+def exporter():
+    return InMemorySpanExporter()
+
+
+def traced(exporter, traceparent="", percent=100.0, **fields):
+    tracer = Tracer(exporter, percent, "1.0")
+    trace = tracer.begin(traceparent)
+    record = Record(
+        "d-1", 1000.0, "sha256:abc", endpoint="chat.completions", dialect="openai", model="demo", outcome="allowed", status=200, total_s=0.5
+    )
+    for name, value in fields.items():
+        setattr(record, name, value)
+    tracer.ended(trace, record)
+    tracer.close()
+    return trace, exporter.get_finished_spans()
+
+
+def test_a_span_goes_on_with_the_callers_trace_and_is_the_parent_told_upstream(exporter):
+    trace, [span] = traced(exporter, CALLER, usage=Usage(3, 5))
+    assert f"{span.context.trace_id:032x}" == trace.trace_id == CALLER[3:35]
+    assert f"{span.parent.span_id:016x}" == CALLER[36:52]
+    assert trace.traceparent == f"00-{trace.trace_id}-{span.context.span_id:016x}-01"
+    assert span.attributes[NAMES["input_tokens"]] == 3
+    assert span.name == "chat demo"
+    assert (span.start_time, span.end_time) == (1_000_000_000_000, 1_000_500_000_000)
+
+
+def test_a_trace_begins_here_when_the_caller_sent_none(exporter):
+    trace, [span] = traced(exporter)
+    assert span.parent is None
+    assert f"{span.context.trace_id:032x}" == trace.trace_id
+
+
+def test_the_callers_decision_not_to_sample_is_kept(exporter):
+    trace, spans = traced(exporter, CALLER[:-2] + "00")
+    assert spans == ()
+    assert trace.traceparent.endswith("-00")
+
+
+def test_a_refusal_names_its_rule_and_a_fault_is_an_error(exporter):
+    _, [span] = traced(exporter, outcome="upstream_error", upstream_error="reset", rule="regions.x", status=502)
+    assert span.attributes[NAMES["rule"]] == "regions.x"
+    assert span.attributes[NAMES["error"]] == "reset"
+    assert not span.status.is_ok
+
+
+@given(st.text(alphabet="0123456789abcdefABCDEF-x", max_size=60))
+def test_no_header_makes_an_invalid_context(text):
+    trace = Tracer(InMemorySpanExporter(), 0.0, "1").begin(text)
+    assert len(trace.traceparent) == 55
+    assert int(trace.trace_id, 16)
+    assert int(trace.span_id, 16)
+
+
+def test_nothing_a_person_wrote_is_an_attribute():
+    record = Record("d", 0.0, "r", client="secret-address", account="secret-account", model="m")
+    assert not any("secret" in str(value) for value in attributes_of(record).values())
