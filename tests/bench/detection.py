@@ -7,6 +7,7 @@ other than CPU and memory repeat exactly.
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from time import perf_counter
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from proxy.detection.detector import Detector
 from proxy.drill.rota import DAY_S
 from tests.bench.detection_eval import baselines, costs, grid, report
 from tests.bench.detection_eval.cells import CellResult, run_cell
@@ -44,7 +46,6 @@ class Bench:
         self.reference: list[tuple[str, int, float]] = []
         self.results: list[CellResult] = []
         self.volumes: list[CellResult] = []
-        self.ladders: list[CellResult] = []
         self.threshold = 0.0
 
     def say(self, text: str = "") -> None:
@@ -58,48 +59,46 @@ class Bench:
     def measure(self) -> None:
         """Reference world, then every cell."""
         scale, setting = self.scale, self.setting
-        self.reference = list(self._reference())
+        warm = setting.warm()
+        self.reference = list(self._reference(warm))
         self.threshold = upper_quantile([score for label, _, score in self.reference if label != report.WAIVED], 0.001)
         self.progress(f"reference: {len(self.reference):,} honest account-days")
-        warm = setting.warm()
         entries = [*grid.headline(self.attacks, scale), *grid.grid(self.attacks, scale), *grid.beyond(), *grid.large(self.attacks, scale)]
         for cell in grid.packed(entries, scale.most_attackers):
             self.results.append(run_cell(setting, warm, cell))
             self.progress(f"{len(cell)} campaigns, {self.results[-1].watcher.requests:,} requests")
-        for entry in grid.volume(self.attacks, scale):
-            self.volumes.append(run_cell(setting, warm, [entry], days=scale.volume_days))
-            self.ladders.append(
-                run_cell(setting, warm, [entry._replace(row=f"{entry.row}, ladder enforced")], days=scale.volume_days, ladder=True)
-            )
-            self.progress(entry.row)
+        volumes = grid.volume(self.attacks, scale)
+        self.volumes.append(run_cell(setting, warm, volumes, days=scale.volume_days))
+        self.progress("volumes")
+        if scale is grid.FULL:
+            enforced = [entry._replace(row=f"{entry.row}, enforced") for entry in volumes]
+            self.volumes.append(run_cell(setting, warm, enforced, days=scale.volume_days, ladder=True))
+            self.progress("volumes with the ladder enforced")
 
-    def _reference(self) -> Iterator[tuple[str, int, float]]:
+    def _reference(self, warm: Detector) -> Iterator[tuple[str, int, float]]:
         days: dict[tuple[str, int], tuple[str, int, float]] = {}
-        for _, exchange, outcome in self.setting.benign_days(
-            self.setting.seed + 100, self.scale.reference_days, self.scale.reference_accounts
-        ):
-            day = int((exchange.at - self.setting.start + DAY_S) // DAY_S)
-            key = exchange.observation.account, day
+        for exchange, outcome in self.setting.judged_days(warm, self.scale.reference_days, self.scale.reference_accounts):
+            key = exchange.observation.account, int((exchange.at - self.setting.start) // DAY_S)
             _, level, score = days.get(key, ("", 0, 0.0))
             days[key] = exchange.label, max(level, outcome.signals.level), max(score, outcome.signals.score)
-        return (found for (_, day), found in days.items() if day >= 1)
+        return iter(days.values())
 
     def head(self) -> None:
         shared = "../shared/data" if self.setting.real else "own generators (../shared/data is absent)"
         self.say(f"Detection, {self.setting.split} half. Words, templates, rates and lengths: {shared}.")
         self.say(
-            f"Honest accounts: {self.scale.reference_accounts:,} over {self.scale.reference_days - 1} judged days for false positives, {self.scale.honest:,} beside each cell's campaigns; "
+            f"Honest accounts: {self.scale.reference_accounts:,} over {max(self.scale.reference_days - 1, 1)} judged days for false positives, {self.scale.honest:,} beside each cell's campaigns; "
             f"a cell's day has {self.scale.day_s / 3600:.0f} h. A sweep every 15 s. The brake is off in cells, where campaign accounts are far more of the population than in the world."
         )
         self.say(
             f"Caught: the highest score within the day passed {self.threshold:.4f}, which 0.1 % of honest account-days pass (waived synthetic data apart). Levels: as shipped. "
-            "Until: own requests when level 1 was first in force, median / 90th percentile. <throt, <strip: share of the planned harvest served below level 1, 2; reason: served with reasoning below level 2."
+            "Sent: accounts that sent any of the harvest, which bounds what can be caught. Until: own requests when level 1 was first in force, median / 90th percentile. <throt, <strip: share of the planned harvest served below level 1, 2; reason: served with reasoning below level 2."
         )
 
     def tables(self) -> None:
         self.say()
         self.say(report.HEAD)
-        found = list(report.rows([*self.results, *self.volumes, *self.ladders], self.threshold))
+        found = list(report.rows([*self.results, *self.volumes], self.threshold))
         for one in found:
             self.say(one.line())
         self.say()
@@ -112,7 +111,7 @@ class Bench:
         )
         self._honest("Honest account-days beside campaigns:", report.kinds(report.honest_days(self.results)))
         self.say()
-        self.say("Groups of undiluted campaigns: accounts, purity, recall, groups")
+        self.say("Groups of campaigns: accounts, purity, recall, groups")
         for name, accounts, purity, recall, count in report.groups([*self.results, *self.volumes], 1000):
             self.say(f"{name:<52}{accounts:>7,} {purity:7.1%} {recall:7.1%} {count:>3}")
         self._targets({one.name: one for one in found})
@@ -132,7 +131,7 @@ class Bench:
 
     def _targets(self, found: dict[str, report.Row]) -> None:
         self.say()
-        self.say(f"{'figure':<62}{'published best':<32}{'target':>9} {'measured':>9}")
+        self.say(f"{'figure':<66}{'published best':<32}{'target':>9} {'measured':>9}")
         for name, at in DILUTED.items():
             if name in found:
                 figure, published, target = TARGETS[at]
@@ -144,10 +143,17 @@ class Bench:
         cases, touched = sum(kind.cases for kind in hard), sum(kind.levels[1] for kind in hard)
         low, high = wilson(touched, cases)
         self._target(f"look-alike account-days at level >= 2 [{low:.2%}, {high:.2%}]", "none", 0.001, touched / max(cases, 1), least=False)
+        beside = [level for label, level in report.honest_days(self.results) if label != report.WAIVED]
+        low, high = wilson(sum(level >= 2 for level in beside), len(beside))
+        figure = f"all honest ones beside campaigns, level >= 2 [{low:.2%}, {high:.2%}]"
+        self._target(figure, "none", 0.001, sum(level >= 2 for level in beside) / max(len(beside), 1), least=False)
+        for name, accounts, purity, recall, _ in report.groups([*self.results, *self.volumes], 1000):
+            self._target(f"purity: {name}, {accounts:,}", "none", 0.99, purity, least=True)
+            self._target(f"recall: {name}, {accounts:,}", "91 % (colluders)", 0.90, recall, least=True)
 
     def _target(self, figure: str, published: str, target: float, measured: float, *, least: bool) -> None:
         met = measured >= target if least else measured <= target
-        self.say(f"{figure:<62}{published:<32}{'>=' if least else '<='}{target:>7.1%} {measured:>9.2%}  {'met' if met else 'MISSED'}")
+        self.say(f"{figure:<66}{published:<32}{'>=' if least else '<='}{target:>7.1%} {measured:>9.2%}  {'met' if met else 'MISSED'}")
 
     def compare(self) -> None:
         """The two baselines, on the same traffic."""
@@ -231,6 +237,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, help="write the table to a file as well")
     chosen = parser.parse_args()
+    gc.set_threshold(200_000, 50, 50)  # millions of live tuples make frequent collections most of the time spent
     bench = Bench(grid.FULL if chosen.full else grid.QUICK, chosen.half, chosen.seed)
     bench.measure()
     bench.head()

@@ -21,6 +21,7 @@ SHIFT_S: Final = 8 * 3600.0
 _TOKENS_PER_S: Final = 60.0
 _FIRST_TOKEN_S: Final = 0.9
 _SEVERAL_CLIENTS: Final = 3
+_UNEVEN: Final = (0.8, 1.2)
 _TURNS: Final = 1.5
 """Mean turns of a conversation in the traffic mixed in."""
 
@@ -62,7 +63,7 @@ def campaign(pipeline: Pipeline, shape: Shape, words: Wording, *, name: str, sta
     harvest = Harvest(pipeline, seed=f"{seed}/{name}/words", paraphrase=shape.paraphrase, rotation=shape.rotation, words=words)
     label = f"attack:{pipeline.name}"
 
-    rota = Rota(accounts, start=start, quota=lambda: _about(rng, rate * share), days=days, recruit=lambda _: next(members), rng=rng)
+    rota = Rota(accounts, start=start, quota=lambda: _about(rng, rate, share), days=days, recruit=lambda _: next(members), rng=rng)
     temper = pipeline.temper._replace(replace_after_s=shape.replace_after_s)
     workers, sleep_s = _workers(pipeline, shape)
     if shape.pacing is Pacing.POISSON:
@@ -84,13 +85,11 @@ def _workers(pipeline: Pipeline, shape: Shape) -> tuple[int, float]:
     return max(1, min(pipeline.semaphore, ceil(jobs * service_s / shape.shift_s))), sleep_s
 
 
-def _about(rng: Random, mean: float) -> int:
-    """A Poisson count: accounts of a pool get about as much work as each other, not exactly as much."""
-    count, left = 0, mean - rng.expovariate(1.0)
-    while left > 0:
-        count += 1
-        left -= rng.expovariate(1.0)
-    return count
+def _about(rng: Random, rate: float, share: float) -> int:
+    """A day's share of an account's requests: accounts of a pool get about as much work as each other, not exactly as much."""
+    whole = rate * rng.uniform(*_UNEVEN)
+    count = int(whole) + (rng.random() < whole % 1.0)
+    return count if share >= 1.0 else sum(rng.random() < share for _ in range(count))
 
 
 def _memoryless(rng: Random, a_day: float, shift_s: float, start: float, days: int) -> Iterator[float]:
@@ -104,7 +103,7 @@ def _memoryless(rng: Random, a_day: float, shift_s: float, start: float, days: i
 def _ordinary(accounts: list[Account], shape: Shape, words: Wording, rng: Random, name: str, label: str, start: float, days: int) -> Fleet:
     """Customers of a reseller: they come when they like, to whichever account."""
     rate = shape.requests_per_account_per_day * (1.0 - shape.dilution)
-    rota = Rota(rng.sample(accounts, len(accounts)), start=start, days=days, quota=lambda: _about(rng, rate), rng=rng)
+    rota = Rota(rng.sample(accounts, len(accounts)), start=start, days=days, quota=lambda: _about(rng, rate, 1.0), rng=rng)
     times = _memoryless(rng, len(accounts) * rate / _TURNS, shape.shift_s, start, days)
     work = conversation(
         lambda own: own.choices((words.question, words.code, words.exercise), (70, 20, 10))[0](own), settings(rng), turns_mean=1.5

@@ -38,6 +38,8 @@ class Fate:
     label: str
     campaign: str = ""
     requests: int = 0
+    harvested: int = 0
+    """Of them, those that are the harvest rather than ordinary traffic mixed in."""
     level: int = 0
     score: float = 0.0
     first: dict[int, int] = field(default_factory=dict)
@@ -83,6 +85,7 @@ def run_cell(setting: Setting, warm: Detector, entries: list[Entry], *, days: in
         holder = exchange.observation.account
         fate = fates.get(holder) or fates.setdefault(holder, Fate(exchange.label, exchange.campaign))
         _count(fate, exchange.at)
+        fate.harvested += bool(exchange.campaign) and not exchange.filler
         _raise(fate, outcome.signals)
     for holder, fate in fates.items():
         _raise(fate, watcher.detector.assess(holder, end))

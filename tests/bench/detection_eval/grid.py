@@ -26,7 +26,8 @@ class Scale(NamedTuple):
     reference_accounts: int
     reference_days: int
     dilutions: tuple[float, ...]
-    diluted_pipelines: int
+    diluted_stride: int
+    """Every so many pipelines are diluted too."""
     grid_pipelines: int
     accounts: tuple[int, ...]
     large_dilutions: tuple[float, ...]
@@ -37,14 +38,14 @@ class Scale(NamedTuple):
     memory_accounts: int
 
 
-QUICK: Final = Scale(900, 8 * 3600.0, 1500, 2, (1.0, 0.1, 0.05), 4, 1, (1, 10), (), 1300, 1000, 1, 24, 10_000)
-FULL: Final = Scale(2000, 12 * 3600.0, 5000, 5, (1.0, 0.5, 0.1, 0.05), 99, 3, (1, 10, 1000, 24_000), (1.0, 0.1), 2000, 1000, 5, 90, 100_000)
+QUICK: Final = Scale(1200, 8 * 3600.0, 1200, 1, (1.0, 0.1, 0.05), 4, 1, (1, 10), (), 1500, 1000, 1, 12, 5_000)
+FULL: Final = Scale(2000, 12 * 3600.0, 5000, 5, (1.0, 0.5, 0.1, 0.05), 1, 3, (1, 10, 1000, 24_000), (1.0, 0.1), 2000, 1000, 5, 90, 100_000)
 
 
 def headline(attacks: list[Attack], scale: Scale) -> Iterator[Entry]:
     """Every pipeline undiluted, and those with a template at each dilution: 100 accounts, 26 requests each."""
     for dilution in scale.dilutions:
-        chosen = attacks if dilution >= 1.0 else [attack for attack in attacks if attack.templated][: scale.diluted_pipelines]
+        chosen = attacks if dilution >= 1.0 else [attack for attack in attacks if attack.templated][:: scale.diluted_stride]
         for attack in chosen:
             kind = "template" if attack.templated else "bare"
             yield Entry(f"{kind}/{dilution:.0%}", attack.pipeline, Shape(100, 26, dilution))
@@ -52,7 +53,8 @@ def headline(attacks: list[Attack], scale: Scale) -> Iterator[Entry]:
 
 def grid(attacks: list[Attack], scale: Scale) -> Iterator[Entry]:
     """One thing varied at a time."""
-    chosen = [attack.pipeline for attack in attacks if attack.pipeline.name in GRID_PIPELINES][: scale.grid_pipelines]
+    named = {attack.pipeline.name: attack.pipeline for attack in attacks}
+    chosen = ([named[name] for name in GRID_PIPELINES if name in named] or [attacks[0].pipeline])[: scale.grid_pipelines]
     thin = scale.dilutions[-2]
     for pipeline in chosen:
         for accounts in scale.accounts:
@@ -74,7 +76,7 @@ def grid(attacks: list[Attack], scale: Scale) -> Iterator[Entry]:
 
 def large(attacks: list[Attack], scale: Scale) -> Iterator[Entry]:
     """Campaigns of a thousand accounts and more; the largest sends 5 requests a day from each."""
-    pipeline = next(attack.pipeline for attack in attacks if attack.pipeline.name == GRID_PIPELINES[0])
+    pipeline = next((attack.pipeline for attack in attacks if attack.pipeline.name == GRID_PIPELINES[0]), attacks[0].pipeline)
     for accounts in scale.accounts:
         for dilution in scale.large_dilutions if accounts >= 1000 else ():
             rate = 26 if accounts < 24_000 else 5
@@ -83,7 +85,7 @@ def large(attacks: list[Attack], scale: Scale) -> Iterator[Entry]:
 
 def volume(attacks: list[Attack], scale: Scale) -> list[Entry]:
     """What a thousand accounts get before they are throttled: with one template, and with a new one every 1,000 requests."""
-    pipeline = next(attack.pipeline for attack in attacks if attack.pipeline.name == GRID_PIPELINES[0])
+    pipeline = next((attack.pipeline for attack in attacks if attack.pipeline.name == GRID_PIPELINES[0]), attacks[0].pipeline)
     return [
         Entry("volume, fixed template", pipeline, Shape(scale.volume_accounts, 26)),
         Entry("volume, new template every 1,000", pipeline, Shape(scale.volume_accounts, 26, rotation=ROTATION)),

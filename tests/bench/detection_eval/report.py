@@ -18,6 +18,8 @@ class Row(NamedTuple):
 
     name: str
     accounts: int
+    sent: int
+    """Accounts that sent any of the harvest: diluted, some send none within the day."""
     caught: int
     """Accounts whose score passed the threshold of 0.1 % of honest account-days."""
     levels: tuple[int, int, int]
@@ -37,10 +39,10 @@ class Row(NamedTuple):
         low, high = wilson(self.caught, self.accounts)
         one, two, three = (f"{reached / max(self.accounts, 1):6.1%}" for reached in self.levels)
         until = f"{self.until[0]:4.0f} /{self.until[1]:4.0f}" if self.levels[0] else "   - /   -"
-        return f"{self.name:<42}{self.accounts:>7,} {self.share:7.1%} [{low:5.1%},{high:6.1%}] {one} {two} {three} {until} {self.before_throttle:7.1%} {self.before_strip:7.1%} {self.reasoning_before_strip:7.1%}"
+        return f"{self.name:<42}{self.accounts:>7,} {self.sent / max(self.accounts, 1):6.1%} {self.share:7.1%} [{low:5.1%},{high:6.1%}] {one} {two} {three} {until} {self.before_throttle:7.1%} {self.before_strip:7.1%} {self.reasoning_before_strip:7.1%}"
 
 
-HEAD = f"{'setting':<42}{'accts':>7} {'caught':>7} {'95 % interval':>15} {'lvl>=1':>6} {'lvl>=2':>6} {'lvl>=3':>6} {'until':>10} {'<throt':>7} {'<strip':>7} {'reason':>7}"
+HEAD = f"{'setting':<42}{'accts':>7} {'sent':>6} {'caught':>7} {'95 % interval':>15} {'lvl>=1':>6} {'lvl>=2':>6} {'lvl>=3':>6} {'until':>10} {'<throt':>7} {'<strip':>7} {'reason':>7}"
 
 
 def row(name: str, results: Iterable[tuple[CellResult, list[str]]], threshold: float) -> Row:
@@ -62,6 +64,7 @@ def row(name: str, results: Iterable[tuple[CellResult, list[str]]], threshold: f
     return Row(
         name,
         len(fates),
+        sum(fate.harvested > 0 for fate in fates),
         caught,
         (reached[0], reached[1], reached[2]),
         (quantile(until, 0.5), quantile(until, 0.9)),

@@ -19,7 +19,7 @@ from proxy.drill.honest.lookalikes import honest
 from proxy.drill.honest.population import World
 from proxy.drill.honest.rhythm import usual
 from proxy.drill.honest.work import usual_length
-from proxy.drill.loop import Everything, run
+from proxy.drill.loop import Decided, Everything, run
 from proxy.drill.plan import START
 from proxy.drill.rota import DAY_S
 from proxy.drill.wording.honest import OwnWording
@@ -127,6 +127,7 @@ class Setting:
         self.evidence, self.intents = shipped_evidence(), shipped_intents()
         self.bank = self._bank()
         self.config = DetectionConfig(brake_share=1.0, promote_s=(15.0, 120.0, 300.0, 600.0))
+        self.whole_day: list[Exchange] = []
         self.day: list[Exchange] = []
         self.start = START + DAY_S
 
@@ -158,20 +159,23 @@ class Setting:
         )
 
     def warm(self) -> Detector:
-        """Run the settled day through a fresh detector; remember the judged day."""
+        """Run the settled day through a fresh detector; remember the judged day, all 24 hours of it."""
         detector = self.fresh()
-        watcher = Watcher(detector)
         sources = list(honest(self.world(self.seed, 2), self.accounts))
-        for _ in run(sources, watcher, until=self.start, sweep_every_s=SWEEP_S):
+        for _ in run(sources, Watcher(detector), until=self.start, sweep_every_s=SWEEP_S):
             pass
-        self.day = [decided.exchange for decided in run(sources, Everything(), until=self.start + self.day_s)]
+        self.whole_day = [decided.exchange for decided in run(sources, Everything(), until=self.start + DAY_S)]
+        self.day = [exchange for exchange in self.whole_day if exchange.at < self.start + self.day_s]
         return detector
 
-    def benign_days(self, seed: int, days: int, accounts: int) -> Iterator[tuple[Watcher, Exchange, Outcome]]:
-        """A longer world without any campaign, for the false positives."""
-        watcher = Watcher(self.fresh())
-        for decided in run(honest(self.world(seed, days), accounts), watcher, until=START + days * DAY_S, sweep_every_s=SWEEP_S):
-            yield watcher, decided.exchange, decided.outcome
+    def judged_days(self, warm: Detector, days: int, accounts: int) -> Iterator[Decided]:
+        """Honest traffic alone: the judged day, or with `days` a longer and larger world whose first day is for settling."""
+        if days < 2:
+            return run([Recorded(self.whole_day)], Watcher(self.copied(warm)), sweep_every_s=SWEEP_S)
+        every = run(
+            honest(self.world(self.seed + 100, days), accounts), Watcher(self.fresh()), until=START + days * DAY_S, sweep_every_s=SWEEP_S
+        )
+        return (decided for decided in every if decided.exchange.at >= self.start)
 
     def rng(self, name: str) -> Random:
         return Random(f"{self.seed}/{name}")

@@ -56,7 +56,7 @@ class RealWording(OwnWording):
         return self._etl.text(rng)
 
     def exercise(self, rng: Random) -> str:
-        return (self._rare(rng, self._real.bank) if rng.random() < 0.3 else "") or prose.exercise(rng)
+        return (self._rare(rng, self._real.bank) if rng.random() < 0.15 else "") or prose.exercise(rng)
 
     def agent(self, rng: Random) -> str:
         return rng.choice(self._real.agents) if rng.random() < 0.5 else super().agent(rng)
