@@ -81,6 +81,8 @@ class Running:
 
     def stop(self) -> None:
         """Drain and end."""
+        if not self._thread.is_alive():
+            return
         self._stop()
         self._thread.join(30)
         assert not self._thread.is_alive()

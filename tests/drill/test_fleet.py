@@ -28,8 +28,8 @@ class Refusing(Everything):
     """Serves each account so often, then refuses it with a status."""
 
     def __init__(self, served_each: int, status: int, retry_after_s: float = 0.0) -> None:
-        self.served = Counter()
-        self.attempts = Counter()
+        self.served: Counter[str] = Counter()
+        self.attempts: Counter[str] = Counter()
         self.limit, self.refusal = served_each, Outcome(status, Signals(1), retry_after_s=retry_after_s)
 
     def begin(self, exchange):
