@@ -18,6 +18,7 @@ Series = tuple[str, list[float], list[float]]
 
 COLUMNS: Final = 3
 LEGEND_LINES: Final = 6
+GAP_S: Final = 3.0
 INCHES: Final = (5.2, 2.5)
 
 
@@ -60,7 +61,7 @@ def _chart(place: Axes, panel: Panel, series: list[Series]) -> None:
         _stack(place, shown)
     else:
         for name, seconds, values in shown:
-            place.plot(seconds, values, label=name, linewidth=1.1)
+            place.plot(*_with_gaps(seconds, values), label=name, linewidth=1.1)
     place.set_ylim(bottom=0)
     if panel.unit == "bool":
         place.set_yticks([0, 1])
@@ -68,6 +69,18 @@ def _chart(place: Axes, panel: Panel, series: list[Series]) -> None:
     if any(labels):
         more = [f"and {len(labels) - LEGEND_LINES} more"] if len(labels) > LEGEND_LINES else []
         place.legend(handles[: LEGEND_LINES + len(more)], labels[:LEGEND_LINES] + more, fontsize=6.5, loc="upper left", framealpha=0.7)
+
+
+def _with_gaps(seconds: list[float], values: list[float]) -> tuple[list[float], list[float]]:
+    """The same points, and a break in the line where Prometheus had none."""
+    shown: tuple[list[float], list[float]] = ([], [])
+    for second, value in zip(seconds, values, strict=True):
+        if shown[0] and second - shown[0][-1] > GAP_S:
+            shown[0].append(second)
+            shown[1].append(float("nan"))
+        shown[0].append(second)
+        shown[1].append(value)
+    return shown
 
 
 def _stack(place: Axes, series: list[Series]) -> None:

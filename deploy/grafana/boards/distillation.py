@@ -13,7 +13,7 @@ DISTILLATION: Final = Board(
     (
         stat("Confirmed campaigns", f'max(tosproxy_detection_campaigns{{{WHERE}, state="confirmed"}})'),
         stat("Accounts in campaigns", f"max(tosproxy_detection_campaign_accounts{{{WHERE}}})"),
-        stat("Found in 24 h", f"max(increase(tosproxy_detection_campaigns_found_total{{{WHERE}}}[1d]))"),
+        stat("Found in 24 h", f"round(max(increase(tosproxy_detection_campaigns_found_total{{{WHERE}}}[1d])))"),
         stat(
             "Brake",
             f"max(tosproxy_detection_brake{{{WHERE}}})",
@@ -49,16 +49,12 @@ DISTILLATION: Final = Board(
             "percentunit",
         ),
         one("Forgotten for want of room", per_second("tosproxy_detection_evictions_total", "index"), "{{index}}", "cps"),
-        Panel(
-            "Cost",
-            (
-                Query(
-                    share(per_second("tosproxy_detection_observe_seconds_total"), per_second("tosproxy_detection_observations_total")),
-                    "CPU per exchange",
-                ),
-                Query(f"max(tosproxy_detection_sweep_seconds{{{WHERE}}})", "last search for campaigns"),
-            ),
+        one(
+            "CPU per exchange observed",
+            share(per_second("tosproxy_detection_observe_seconds_total"), per_second("tosproxy_detection_observations_total")),
+            "all replicas",
             "s",
         ),
+        one("Time of a search for campaigns", f"max by (instance) (tosproxy_detection_sweep_seconds{{{WHERE}}})", "{{instance}}", "s"),
     ),
 )

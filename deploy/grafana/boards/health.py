@@ -17,7 +17,7 @@ HEALTH: Final = Board(
         stat("Replicas ready", f"sum(tosproxy_ready{{{WHERE}}})"),
         stat("Overhead, 99 %", quantile(0.99, OVERHEAD), "s", "Own time from headers read to the request sent on."),
         stat("Event loop delay, 99 %", quantile(0.99, LAG), "s", "How long a ready stream waits for its turn."),
-        stat("Records lost in 24 h", f"sum(increase(tosproxy_records_dropped_total{{{WHERE}}}[1d]))"),
+        stat("Records lost in 24 h", f"round(sum(increase(tosproxy_records_dropped_total{{{WHERE}}}[1d])))"),
         Panel(
             "Overhead",
             (Query(quantile(0.5, OVERHEAD), "median"), Query(quantile(0.95, OVERHEAD), "95 %"), Query(quantile(0.99, OVERHEAD), "99 %")),

@@ -1,0 +1,25 @@
+"""The bill of materials: every data file that ships is in it, and the whole is CycloneDX."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from deploy import sbom
+
+
+def test_every_database_that_ships_is_in_the_bill_with_its_licence():
+    listed = {component["name"]: component["licenses"][0]["license"]["id"] for component in sbom.data_components()}
+    shipped = {path.name for path in sbom.DATA.iterdir() if path.suffix in {".zst", ".txt", ".mmdb"}}
+    assert set(listed) == shipped
+    assert set(listed.values()) == {"CC-BY-4.0"}
+
+
+def test_the_data_components_are_valid_cyclonedx():
+    pytest.importorskip("cyclonedx", reason="PyPI package cyclonedx-bom is not installed")
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
+    bill = {"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "components": sbom.data_components()}
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(bill)) is None
