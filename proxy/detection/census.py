@@ -63,6 +63,7 @@ class Census:
         if now - self._rotated_at >= self._generation_s:
             self._exposure = self._exposure * _EXPOSURE_DECAY + self._active()
             self.index.rotate()
+            self._board.traits.rotate()
             self._rotated_at = now
 
     def _active(self) -> float:
@@ -72,7 +73,7 @@ class Census:
         """Found texts from fingerprints that just became surprising, enrol who sent them before, match what is in flight."""
         texts: set[SharedText] = set()
         for account, fingerprints in self._batch.sending(np.fromiter(fresh, np.uint64, len(fresh))):
-            text = self._board.match(account, fingerprints, now)
+            text = self._board.match(fingerprints, now)
             if text is not None:
                 texts.add(text)
                 self._board.enrol(account, text.candidate)

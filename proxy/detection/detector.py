@@ -20,6 +20,7 @@ from proxy.detection.census import Census
 from proxy.detection.config import DetectionConfig
 from proxy.detection.evidence.table import EvidenceTable
 from proxy.detection.index.population import Population
+from proxy.detection.index.traits import settings_key
 from proxy.detection.observation import NO_SIGNALS, Observation, Signals
 from proxy.detection.report import AccountReport, CampaignReport
 from proxy.detection.reports import account_report, campaign_report
@@ -54,6 +55,7 @@ class Detector:
         self._tickets: dict[Ticket, None] = {}
         self._memo: tuple[Observation, Extraction] | None = None
         self._now = 0.0
+        self._observations = 0
 
     def assess(self, account: str, now: float, observation: Observation | None = None) -> Signals:
         """What is known of the account so far. O(1).
@@ -80,6 +82,7 @@ class Detector:
     def started(self, observation: Observation, now: float) -> Ticket:
         """A served exchange begins. Give the ticket back to `finished`, whatever happens."""
         self._now = max(self._now, now)
+        self._observations += 1
         extraction = self._extract(observation, self._accounts.get(observation.account))
         self._memo = None
         account = self._account(observation, now)
@@ -93,12 +96,13 @@ class Detector:
         if observation.waived or not extraction.fingerprints:
             return ticket
         self._census.add(extraction.fingerprints, account, self._tickets, now)
-        text = self._board.match(account, extraction.fingerprints, now)
-        if text is not None:
-            candidate = text.candidate
-            self._board.send(ticket, candidate, extraction, bits, call.model, now)
-            if candidate.level:
-                account.standing.review_at = now
+        text = self._board.match(extraction.fingerprints, now)
+        key = settings_key(call, intents=extraction.intents != 0, in_bank=extraction.in_bank)
+        for candidate in (text.candidate if text is not None else None, self._board.trait(key, text, account, now)):
+            if candidate is not None:
+                self._board.send(ticket, candidate, extraction, bits, call.model, now)
+                if candidate.level:
+                    account.standing.review_at = now
         return ticket
 
     def _account(self, observation: Observation, now: float) -> Account:
@@ -195,7 +199,11 @@ class Detector:
             "accounts_evicted": float(self._accounts.evicted),
             "candidates": float(len(self._board.candidates)),
             "candidates_dropped": float(self._board.dropped),
-            "index_used": self._census.index.used / self._census.index.capacity,
+            "accounts_capacity": float(self._config.accounts),
+            "candidates_capacity": float(self._config.candidates),
+            "index_entries": float(self._census.index.used),
+            "index_capacity": float(self._census.index.capacity),
+            "observations": float(self._observations),
             "index_evicted": float(self._census.index.evicted),
             "index_bytes": float(self._census.index.size_bytes),
             "watched_fingerprints": float(len(self._board.watch)),

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from proxy.detection.accounts.account import Account
-from proxy.detection.campaigns.candidate import Candidate
+from proxy.detection.campaigns.candidate import TEMPLATE_MEMBERS, Candidate
 from proxy.detection.campaigns.findings import Company, findings
 from proxy.detection.campaigns.shared_text import SharedText
 from proxy.detection.campaigns.ticket import Ticket
 from proxy.detection.campaigns.watch import Watch
 from proxy.detection.evidence.table import EvidenceTable
 from proxy.detection.index.population import Population
+from proxy.detection.index.traits import Traits
 from proxy.detection.text.extraction import Extraction
 from proxy.detection.text.intent import Intents
 
@@ -25,6 +26,8 @@ COMMON_SHARE: Final = 0.6
 accounts and with others isn't the campaign's."""
 COMPANY_LEVEL: Final = 2
 """Only campaigns of this level make their members' other texts suspect."""
+TRAIT_SENDINGS: Final = 3
+"""Requests with a trait that make a member."""
 TEXTS: Final = 64
 """Texts of one candidate; its slightest makes room."""
 
@@ -37,6 +40,10 @@ class Board:
         self.candidates: dict[int, Candidate] = {}
         self.watch = Watch(self._found)
         self.dropped = 0
+        self.confirmed = 0
+        """Campaigns ever found."""
+        self.traits = Traits()
+        self._traits_followed: dict[int, int] = {}
         self._merged: dict[int, Candidate] = {}
         self._table = table
         self._population = population
@@ -45,6 +52,8 @@ class Board:
         self._numbers = 0
         self._now = 0.0
         self._raised = False
+        self._grown: set[Candidate] = set()
+        """Candidates that have more members in common with others than at the last sweep."""
 
     def get(self, number: int) -> Candidate | None:
         """The candidate of a number, wherever it was merged into."""
@@ -61,14 +70,18 @@ class Board:
         return [candidate for candidate in self.candidates.values() if candidate.level_at]
 
     def _found(self, key: int) -> SharedText:
+        candidate = self._new(key)
+        text = SharedText(key, candidate)
+        candidate.texts.append(text)
+        return text
+
+    def _new(self, key: int) -> Candidate:
         if len(self.candidates) >= self._limit:
             self._drop(min(self.candidates.values(), key=self._worth))
         self._numbers += 1
         candidate = Candidate(self._numbers, key, self._now)
         self.candidates[candidate.number] = candidate
-        text = SharedText(key, candidate)
-        candidate.texts.append(text)
-        return text
+        return candidate
 
     def _worth(self, candidate: Candidate) -> tuple[bool, float]:
         return bool(candidate.level_at), candidate.size / (1.0 + (self._now - candidate.last_seen) / 3600.0)
@@ -78,13 +91,15 @@ class Board:
             self.watch.drop(text)
         del self.candidates[candidate.number]
         self._merged = {number: into for number, into in self._merged.items() if into is not candidate}
+        if not candidate.texts:
+            self._traits_followed = {key: number for key, number in self._traits_followed.items() if number != candidate.number}
         self.dropped += 1
 
-    def match(self, account: Account, fingerprints: Iterable[int], now: float) -> SharedText | None:
-        """The shared text that a request of the account is a sending of."""
+    def match(self, fingerprints: Iterable[int], now: float) -> SharedText | None:
+        """The shared text that a request is a sending of."""
         self._now = now
         hits = self.watch.hits(fingerprints)
-        return self.watch.place(account, hits) if hits else None
+        return self.watch.place(hits) if hits else None
 
     def known(self, fingerprints: Iterable[int]) -> Candidate | None:
         """The candidate that a request with these fingerprints would be a sending of; changes nothing."""
@@ -98,13 +113,31 @@ class Board:
         candidate.independence.start(ticket.account.principal, now)
         ticket.candidates.append(candidate)
 
+    def trait(self, key: int, text: SharedText | None, account: Account, now: float) -> Candidate | None:
+        """The candidate of those who are new to a trait, unless the request is a sending of a template that is known."""
+        if text is not None and text.candidate.size >= TEMPLATE_MEMBERS:
+            return None
+        number = self._traits_followed.get(key)
+        candidate = self.candidates.get(number) if number is not None else None
+        if candidate is not None and account.principal in candidate.principals:
+            return candidate
+        if not self.traits.newcomer(key, account.principal):
+            return None
+        if candidate is None:
+            self._now = now
+            candidate = self._new(key)
+            candidate.member_from = TRAIT_SENDINGS
+            self._traits_followed[key] = candidate.number
+        return candidate
+
     def enrol(self, account: Account, candidate: Candidate) -> None:
         """The account is a member; remember which other candidates it is a member of."""
-        if not candidate.enrol(account):
+        if not candidate.enrol(account) or not candidate.texts:
             return
         for number in account.memberships:
             other = self.get(number)
-            if other is not None and other is not candidate:
+            if other is not None and other is not candidate and other.texts:
+                self._grown.add(candidate)
                 candidate.common[other.number] = other.common[candidate.number] = candidate.common.get(other.number, 0) + 1
 
     def judge(self, now: float, wake: Callable[[Candidate], None]) -> None:
@@ -121,17 +154,22 @@ class Board:
                 candidate.tested = candidate.sendings
             elif not candidate.level:
                 continue
+            known = bool(candidate.level_at)
             if candidate.judge(self._table, now):
                 wake(candidate)
+                self.confirmed += candidate.level > 0 and not known
         self._raised = any(candidate.level for candidate in self.candidates.values())
 
     def _join(self, now: float, wake: Callable[[Candidate], None]) -> None:
-        for candidate in list(self.candidates.values()):
+        grown, self._grown = self._grown, set()
+        for candidate in grown:
             for number, common in list(candidate.common.items()):
+                if candidate.number not in self.candidates:
+                    break
                 other = self.candidates.get(number)
                 if other is None:
                     del candidate.common[number]
-                elif candidate.merged_into is None and common >= max(COMMON_MEMBERS, COMMON_SHARE * (candidate.size + other.size - common)):
+                elif common >= max(COMMON_MEMBERS, COMMON_SHARE * (candidate.size + other.size - common)):
                     one, late = (candidate, other) if candidate.number < number else (other, candidate)
                     self._merge(one, late, now)
                     wake(one)

@@ -6,6 +6,7 @@ account's other traffic neither hides nor blurs them. From level 1 on a candidat
 
 from __future__ import annotations
 
+from statistics import median
 from typing import Final, TypeVar
 
 from proxy.detection.accounts.account import Account
@@ -18,6 +19,8 @@ from proxy.detection.evidence.table import EvidenceTable
 from proxy.detection.text.extraction import Extraction
 from proxy.detection.text.intent import MAX_INTENTS
 
+TEMPLATE_MEMBERS: Final = 32
+"""Senders from which a text is a template rather than one question asked of several."""
 SAMPLE: Final = 32
 IDENTIFIERS: Final = 64
 MODELS: Final = 8
@@ -68,6 +71,12 @@ class Candidate:
         """Sendings when it was last tested."""
         self.exempt_until = 0.0
         self.note = ""
+        self.member_from = 1
+        """Sendings that make a sender a member, at least."""
+        self.established = 0
+        """Senders with that many."""
+        self.ordinary = 0.0
+        """Sendings of the middle member; only kept where one sending makes no member."""
         self.merged_into: Candidate | None = None
 
     @property
@@ -79,6 +88,15 @@ class Candidate:
     def spread(self) -> float:
         """-log10 of the number of such texts expected by chance, of the most surprising one."""
         return max((text.spread for text in self.texts), default=0.0)
+
+    @property
+    def thin(self) -> bool:
+        """Few senders and no sign of shared workers: one question that a campaign asks several times, and others may ask too."""
+        return self.size < TEMPLATE_MEMBERS and not any(family == "timing" for family, _ in self.verdict.families)
+
+    def admits(self, sendings: int) -> bool:
+        """Whether so many sendings make a member."""
+        return sendings >= (max(2, self.member_from) if self.thin else self.member_from)
 
     def current(self) -> Candidate:
         """This candidate, or the one it was merged into."""
@@ -112,6 +130,7 @@ class Candidate:
         count = self.principals.get(account.principal, 0)
         self.principals[account.principal] = count + 1
         self.sum_squares += 2 * count + 1
+        self.established += count + 1 == self.member_from
         if count:
             return False
         if len(self.sample) < SAMPLE:
@@ -150,6 +169,8 @@ class Candidate:
 
     def measure(self, now: float) -> None:
         """Keep the strongest evidence of pinned concurrency until later traffic contradicts it."""
+        if self.member_from > 1:
+            self.ordinary = median([count for count in self.principals.values() if count >= self.member_from] or [0])
         pinned = self.independence.measure(now)
         contradicted = pinned.ratio >= 0.7 and pinned.weight >= INDEPENDENT_WEIGHT and now - self.pinned_at > CONTRADICTED_S
         if pinned.decades >= self.pinned.decades or contradicted:

@@ -35,6 +35,8 @@ def findings(
     candidate: Candidate, table: EvidenceTable, population: Population, intents: Intents, company: Company | None = None
 ) -> list[Finding]:
     """All findings with a weight."""
+    if candidate.established < MIN_MEMBERS and not candidate.texts:
+        return []
     found = [*_spread(candidate), *_timing(candidate), *_identity(candidate, population)]
     if company is not None:
         found += _company(candidate, company, population)
@@ -79,6 +81,8 @@ def _timing(candidate: Candidate) -> Iterator[_Raw]:
         )
     elif pinned.ratio >= 0.7:
         yield "timing.independent", pinned.weight, f"their requests in flight vary as independent accounts' do (ratio {pinned.ratio:.2f})"
+    if candidate.member_from > 1:
+        return  # those who share a trait are a mixture: their counts say nothing
     ratio = dispersion(candidate.size, sum(candidate.principals.values()), candidate.sum_squares)
     yield "timing.even", evenness(ratio), f"their counts differ {ratio:.2f} times as much as chance alone lets them"
     yield "timing.uneven", ratio, f"their counts differ {ratio:.1f} times as much as chance alone lets them, as users' do"

@@ -17,6 +17,8 @@ from proxy.detection.observation import Signals
 from proxy.detection.text.intent import Intents
 
 OWN_REQUESTS: Final = 10
+OUTLIER_TIMES: Final = 4.0
+OUTLIER_MORE: Final = 10.0
 REVIEW_S: Final = 900.0
 THRESHOLD_JITTER: Final = 0.08
 """Width in log10 odds: thresholds differ by up to a tenth in odds either way between accounts."""
@@ -46,15 +48,19 @@ class Reviewer:
     def campaign_of(self, account: Account) -> Candidate | None:
         """The strongest campaign that the account itself sent something of."""
         best: Candidate | None = None
-        for number in account.memberships:
+        for number, count in account.memberships.items():
             candidate = self._board.get(number)
-            if candidate is not None and (best is None or candidate.verdict.log10_odds > best.verdict.log10_odds):
+            if candidate is None or not candidate.admits(count):
+                continue
+            if best is None or candidate.verdict.log10_odds > best.verdict.log10_odds:
                 best = candidate
         return best
 
     def findings(self, account: Account, campaign: Candidate | None) -> list[Finding]:
         """What speaks for and against the account: its campaign's findings, or its own when it is in none."""
         if campaign is not None:
+            if account.memberships.get(campaign.number, 2) < 2:  # one text of doubtful company isn't membership
+                return [finding for finding in campaign.findings if finding.measure != "company.members"]
             return campaign.findings
         found: list[Finding] = []
         if account.requests < OWN_REQUESTS:
@@ -79,6 +85,8 @@ class Reviewer:
         target = level_of(self.table, verdict, (chance - 0.5) * THRESHOLD_JITTER)
         if campaign is not None:
             target = min(target, max(campaign.level, 1)) if campaign.level else 0
+        if campaign is not None and campaign.member_from > 1 and self._outlier(account, campaign):
+            target = min(target, 1)
         if now < standing.exempt_until:
             target = 0
         wanted = target
@@ -94,6 +102,10 @@ class Reviewer:
         standing.signals = self._signals(standing.level, verdict, campaign)
         return verdict
 
+    def _outlier(self, account: Account, campaign: Candidate) -> bool:
+        """The account sends far more than the members do: an evaluation of its own rather than a share of theirs."""
+        return campaign.principals.get(account.principal, 0) > OUTLIER_TIMES * campaign.ordinary + OUTLIER_MORE
+
     def _signals(self, level: int, verdict: Verdict, campaign: Candidate | None) -> Signals:
         families = tuple(family for family, _ in verdict.families)
         if campaign is None or not campaign.level:
@@ -102,7 +114,7 @@ class Reviewer:
 
     def recognisable(self, account: Account | None, campaign: Candidate, now: float) -> bool:
         """Whether a request with a campaign's text may be acted on at once."""
-        if campaign.level < 1:
+        if campaign.level < 1 or not campaign.admits(1):
             return False
         return account is None or (now >= account.standing.exempt_until)
 
@@ -146,17 +158,18 @@ class Reviewer:
         for account, _ in self._raised.values():
             if account.standing.level:
                 levels[str(account.standing.level)] += 1.0
-        families: dict[str, float] = {}
-        times = []
-        for campaign in self._board.campaigns:
-            for family, weight in campaign.verdict.families:
-                families[family] = families.get(family, 0.0) + weight
-            if 1 in campaign.level_at:
-                times.append(campaign.level_at[1] - campaign.first_seen)
+        families = dict.fromkeys(self.table.families, 0.0)
+        for account, _ in self._raised.values():
+            for family in account.standing.signals.families:
+                families[family] += 1.0
+        campaigns = self._board.campaigns
+        latest = max(campaigns, key=lambda campaign: campaign.level_at[1], default=None)
         return {
             "accounts_by_level": levels,
-            "campaigns": float(len(self._board.campaigns)),
-            "evidence_by_family": families,
+            "accounts_by_family": families,
+            "campaigns": float(sum(campaign.level > 0 for campaign in campaigns)),
+            "campaign_accounts": float(sum(campaign.size for campaign in campaigns if campaign.level)),
+            "campaigns_found": float(self._board.confirmed),
             "brake": float(self.braked),
-            "time_to_detection_s": sum(times) / len(times) if times else 0.0,
+            "time_to_detection_s": latest.level_at[1] - latest.first_seen if latest is not None else 0.0,
         }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from proxy.detection.campaigns.candidate import Candidate
@@ -13,25 +14,38 @@ FEWEST: Final = 3
 SPREAD_TIMES: Final = 2
 SPREAD_MORE: Final = 8
 """A fingerprint that more principals send than this many times the text's own, and some, isn't of the text."""
+WINDOW: Final = 64
+"""Sendings after which fingerprints join or leave."""
+JOIN_SHARE: Final = 0.1
+LEAVE_SHARE: Final = 0.05
+"""Of the sendings, that must hold a fingerprint of the text: a wording among ten stays, a payload that is asked a few times goes."""
 _LEARNING: Final = 0.05
+
+
+class Change(NamedTuple):
+    """Fingerprints that join and leave a text at the end of a window."""
+
+    joining: list[int]
+    leaving: list[int]
 
 
 class SharedText:
     """One template, or one popular passage."""
 
-    __slots__ = ("candidate", "fingerprints", "key", "sendings", "spread", "typical")
+    __slots__ = ("_pending", "candidate", "fingerprints", "key", "sendings", "spread", "typical")
 
     def __init__(self, key: int, candidate: Candidate) -> None:
         """`key` is the smallest of the founding fingerprints."""
         self.key = key
         self.candidate = candidate
         self.fingerprints: dict[int, int] = {}
-        """Fingerprint -> the principal that first sent it along."""
+        """Fingerprint -> sendings of this window that held it."""
         self.typical = 0.0
         """Fingerprints in a typical sending."""
         self.spread = 0.0
         """-log10 of the number of such texts expected by chance."""
         self.sendings = 0
+        self._pending: dict[int, int] = {}
 
     def most(self) -> int:
         """Principals that may send a fingerprint of the text."""
@@ -41,15 +55,22 @@ class SharedText:
         """Fingerprints that a request must share to be a sending."""
         return max(float(FEWEST), 0.5 * self.typical)
 
-    def sent(self, hits: int) -> None:
-        """A request shared `hits` fingerprints."""
+    def sent(self, own: Sequence[int], others: Sequence[int]) -> Change | None:
+        """A request holds these fingerprints of the text, and others that may belong to it. What changes, at the end of a window."""
         self.sendings += 1
-        self.typical += _LEARNING * (hits - self.typical) if self.typical else hits
-
-    def adopt(self, fingerprint: int, principal: int) -> bool:
-        """Another fingerprint was sent along; it belongs once a second principal did so. Whether it now does."""
-        before = self.fingerprints.get(fingerprint)
-        if before is None and len(self.fingerprints) < FINGERPRINTS:
-            self.fingerprints[fingerprint] = principal
-            return False
-        return before is not None and before != principal
+        self.typical += _LEARNING * (len(own) - self.typical) if self.typical else len(own)
+        for fingerprint in own:
+            self.fingerprints[fingerprint] += 1
+        for fingerprint in others:
+            if fingerprint in self._pending or len(self._pending) < FINGERPRINTS:
+                self._pending[fingerprint] = self._pending.get(fingerprint, 0) + 1
+        if self.sendings % WINDOW:
+            return None
+        room = FINGERPRINTS - len(self.fingerprints)
+        change = Change(
+            [fingerprint for fingerprint, count in self._pending.items() if count >= JOIN_SHARE * WINDOW][:room],
+            [fingerprint for fingerprint, count in self.fingerprints.items() if count < LEAVE_SHARE * WINDOW],
+        )
+        self._pending.clear()
+        self.fingerprints = dict.fromkeys(self.fingerprints, 0)
+        return change

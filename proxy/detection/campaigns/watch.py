@@ -7,12 +7,18 @@ ones join it when two principals send them along.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
-from proxy.detection.accounts.account import Account
-from proxy.detection.campaigns.shared_text import FEWEST, SPREAD_MORE, SPREAD_TIMES, SharedText
+from proxy.detection.campaigns.shared_text import FEWEST, SPREAD_MORE, SPREAD_TIMES, Change, SharedText
 
 LOOSE: Final = 1 << 15
+
+
+class Spread(NamedTuple):
+    """What the index last said of a fingerprint."""
+
+    decades: float
+    principals: int
 
 
 class Watch:
@@ -22,8 +28,7 @@ class Watch:
         """`found` makes a text from its key."""
         self._found = found
         self._watched: dict[int, SharedText | None] = {}
-        self._loose: dict[int, tuple[float, int]] = {}
-        """Fingerprint -> spread and principals, as the index last counted them."""
+        self._loose: dict[int, Spread] = {}
 
     def __len__(self) -> int:
         return len(self._watched)
@@ -37,11 +42,7 @@ class Watch:
                 return False
             del known.fingerprints[fingerprint]  # far more accounts send it than the text it came with: a popular phrase in it
         new = fingerprint not in self._loose
-        if new and len(self._loose) >= LOOSE:
-            oldest = next(iter(self._loose))
-            del self._loose[oldest], self._watched[oldest]
-        self._loose[fingerprint] = (spread, principals)
-        self._watched[fingerprint] = None
+        self._loosen(fingerprint, Spread(spread, principals))
         return new and known is None
 
     def hits(self, fingerprints: Iterable[int]) -> list[int]:
@@ -53,48 +54,62 @@ class Watch:
         """The text that a request with these hits would be a sending of; changes nothing."""
         return self._best(hits)[0] if hits else None
 
-    def place(self, account: Account, hits: list[int]) -> SharedText | None:
+    def place(self, hits: list[int]) -> SharedText | None:
         """The text that a request with these hits is a sending of. May found one and lets texts grow.
 
         A request that shares several texts is a sending of the one it shares most of: a popular phrase in a campaign's payload
         must not inherit what the campaign's template asks for.
         """
-        best, count, loose = self._best(hits)
+        best, own, loose = self._best(hits)
         if best is not None:
-            best.sent(count)
-            for fingerprint in loose:
-                if self._loose[fingerprint][1] <= best.most() and best.adopt(fingerprint, account.principal):
-                    self._settle(fingerprint, best)
+            change = best.sent(own, [fingerprint for fingerprint in loose if self._loose[fingerprint].principals <= best.most()])
+            if change is not None:
+                self._change(best, change)
             return best
         if len(loose) >= FEWEST:
-            fewest = min(self._loose[fingerprint][1] for fingerprint in loose)
-            loose = [fingerprint for fingerprint in loose if self._loose[fingerprint][1] <= SPREAD_TIMES * fewest + SPREAD_MORE]
+            fewest = min(self._loose[fingerprint].principals for fingerprint in loose)
+            loose = [one for one in loose if self._loose[one].principals <= SPREAD_TIMES * fewest + SPREAD_MORE]
         if len(loose) < FEWEST:
             return None
         text = self._found(min(loose))
         for fingerprint in loose:
-            text.fingerprints[fingerprint] = account.principal
             self._settle(fingerprint, text)
-        text.sent(len(loose))
+        text.sent(loose, ())
         return text
 
-    def _best(self, hits: list[int]) -> tuple[SharedText | None, int, list[int]]:
-        counts: dict[SharedText, int] = {}
+    def _best(self, hits: list[int]) -> tuple[SharedText | None, list[int], list[int]]:
+        counts: dict[SharedText, list[int]] = {}
         loose = []
         for fingerprint in hits:
             text = self._watched.get(fingerprint)
             if text is None:
                 loose.append(fingerprint)
             else:
-                counts[text] = counts.get(text, 0) + 1
-        best = max(counts, key=counts.__getitem__, default=None)
-        if best is None or counts[best] < best.needed():
-            return None, 0, loose
+                counts.setdefault(text, []).append(fingerprint)
+        best = max(counts, key=lambda text: len(counts[text]), default=None)
+        if best is None or len(counts[best]) < best.needed():
+            return None, [], loose
         return best, counts[best], loose
 
+    def _change(self, text: SharedText, change: Change) -> None:
+        for fingerprint in change.joining:
+            if fingerprint in self._loose:
+                self._settle(fingerprint, text)
+        for fingerprint in change.leaving:
+            del text.fingerprints[fingerprint]
+            self._loosen(fingerprint, Spread(text.spread, text.candidate.size))
+
     def _settle(self, fingerprint: int, text: SharedText) -> None:
-        text.spread = max(text.spread, self._loose.pop(fingerprint)[0])
+        text.spread = max(text.spread, self._loose.pop(fingerprint).decades)
+        text.fingerprints[fingerprint] = 0
         self._watched[fingerprint] = text
+
+    def _loosen(self, fingerprint: int, spread: Spread) -> None:
+        if fingerprint not in self._loose and len(self._loose) >= LOOSE:
+            oldest = next(iter(self._loose))
+            del self._loose[oldest], self._watched[oldest]
+        self._loose[fingerprint] = spread
+        self._watched[fingerprint] = None
 
     def drop(self, text: SharedText) -> None:
         """Stop looking for a text."""

@@ -22,7 +22,7 @@ from proxy.dialects.call import Text
 NEW_TEXTS: Final = 4
 """New texts read at either end of a request; the rest only counts towards the conversation's hash."""
 REMEMBERED: Final = 4096
-"""System texts whose reading is remembered."""
+"""System texts, and conversations' first texts, whose reading is remembered."""
 MAX_FINGERPRINTS: Final = 256
 MIN_EXACT_WORDS: Final = 8
 """Shorter prompts are everyday phrases that unrelated people send too."""
@@ -52,7 +52,7 @@ class Extraction(NamedTuple):
     in_bank: bool
     words: int
     continues: bool
-    """The request continues a conversation that this account had before."""
+    """A user goes on with a conversation that this account had before; an agent's next step is none."""
     chain: int
     """Hash of the conversation so far, for the next request to continue."""
 
@@ -68,22 +68,41 @@ class Extractor:
         self._intents = intents
         self._bank = bank
         self._known: dict[int, Reading] = {}
+        self._openings: dict[int, Reading] = {}
 
     def extract(self, texts: Sequence[Text], conversations: Collection[int]) -> Extraction:
         """Read what is new in `texts`, given the chain hashes of the account's recent conversations."""
         digests = [xxh3_64_intdigest(text.text.encode("utf-8", "replace")) for text in texts]
         new_from, chain = _continued(digests, conversations)
-        readings = [self._remembered(digest, text.text) for digest, text in zip(digests, texts, strict=True) if text.role == "system"][
-            :NEW_TEXTS
-        ]
-        exact = 0
+        systems = [place for place, text in enumerate(texts) if text.role == "system"][:NEW_TEXTS]
+        readings = [self._remembered(digests[place], texts[place].text) for place in systems]
         new = [place for place in range(new_from, len(texts)) if texts[place].role not in {"system", "assistant"}]
         if len(new) > 2 * NEW_TEXTS:
             new = new[:NEW_TEXTS] + new[-NEW_TEXTS:]
+        if new_from:
+            readings += self._carried(texts, digests)
+        exact = 0
         for place in new:
             exact = (exact * _EXACT + digests[place]) & _MASK
             readings.append(self.read(texts[place].text))
-        return _joined(readings, exact, continues=new_from > 0, chain=chain)
+        if new and not new_from:
+            self._keep(digests[new[0]], readings[len(systems)])
+        continues = new_from > 0 and any(texts[place].role in {"user", "input"} for place in new)
+        return _joined(readings, exact, continues=continues, chain=chain)
+
+    def _carried(self, texts: Sequence[Text], digests: list[int]) -> list[Reading]:
+        """The opening of a conversation that goes on, if it is still remembered: every step of a trajectory carries its task."""
+        for digest, text in zip(digests, texts, strict=True):
+            if text.role not in {"system", "assistant"}:
+                reading = self._openings.get(digest)
+                return [] if reading is None else [reading]
+        return []
+
+    def _keep(self, digest: int, reading: Reading) -> None:
+        self._openings.pop(digest, None)
+        if len(self._openings) >= REMEMBERED:
+            del self._openings[next(iter(self._openings))]
+        self._openings[digest] = reading
 
     def _remembered(self, digest: int, text: str) -> Reading:
         reading = self._known.pop(digest, None)

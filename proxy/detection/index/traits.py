@@ -1,0 +1,70 @@
+"""Who uses which sampling settings and which client: the trace that software leaves when no text is shared.
+
+A program that harvests through many accounts sends the same settings from all of them. Accounts that used a trait in earlier
+generations are its regular users; what matters is who is new to it.
+
+Cannot see: programs that vary their settings, and traits that a large part of the population uses.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from xxhash import xxh3_64_intdigest
+
+from proxy.dialects.call import ModelCall
+
+TRAITS: Final = 2048
+REGULARS: Final = 512
+"""Users in earlier generations from which a trait is common property and says nothing."""
+NEWCOMERS: Final = 12
+"""New users from which a trait is worth following."""
+
+
+class _Trait:
+    __slots__ = ("new", "regular")
+
+    def __init__(self) -> None:
+        self.new: set[int] = set()
+        self.regular: set[int] = set()
+
+
+class Traits:
+    """Principals by trait, in two generations; least recently used traits make room."""
+
+    def __init__(self) -> None:
+        """Nothing known."""
+        self._traits: dict[int, _Trait] = {}
+
+    def __len__(self) -> int:
+        return len(self._traits)
+
+    def newcomer(self, key: int, principal: int) -> bool:
+        """The principal is new to the trait, and so are enough others."""
+        trait = self._traits.pop(key, None)
+        if trait is None:
+            if len(self._traits) >= TRAITS:
+                del self._traits[next(iter(self._traits))]
+            trait = _Trait()
+        self._traits[key] = trait
+        if principal in trait.regular or len(trait.regular) >= REGULARS:
+            return False
+        if len(trait.new) < REGULARS:
+            trait.new.add(principal)
+        return len(trait.new) >= NEWCOMERS
+
+    def rotate(self) -> None:
+        """A generation ends: its newcomers are regular users now."""
+        for trait in self._traits.values():
+            if len(trait.regular) < REGULARS:
+                trait.regular |= trait.new
+            trait.new.clear()
+
+
+def settings_key(call: ModelCall, *, intents: bool, in_bank: bool) -> int:
+    """Hash of what the software chose, whichever model and API it calls: limits, sampling, and what kind of text it sends."""
+    told = (
+        call.stream, call.max_output_tokens, call.n, call.temperature, call.logprobs, call.top_logprobs, call.reasoning, call.reasoning_effort, call.reasoning_budget,
+        bool(call.tools), call.seed is None, intents, in_bank,
+    )  # fmt: skip
+    return xxh3_64_intdigest(repr(told).encode("utf-8", "replace"))
