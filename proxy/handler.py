@@ -10,33 +10,36 @@ from collections.abc import Callable
 from contextlib import suppress
 from secrets import token_hex
 from time import perf_counter
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import orjson
 from aiohttp import web
 
 from proxy import replies
-from proxy.adapters.traffic.downstream import Downstream, read_body
+from proxy.adapters.traffic.downstream import Downstream
 from proxy.adapters.traffic.forwarded import Trail
 from proxy.adapters.traffic.http1 import Head, read_head, upstream_headers
 from proxy.adapters.traffic.listener import ClientWire
 from proxy.adapters.traffic.upstream import Upstream, choose
 from proxy.audit.record import Record
 from proxy.decide import Decider, Decision
-from proxy.dialects import body, rewrite
-from proxy.dialects.dialect import Dialect, Document, Route, RouteKind
-from proxy.dialects.routes import dialect_for_errors, find_route
-from proxy.errors import CallerError, Fault, UpstreamError
+from proxy.detection.campaigns.ticket import Ticket
+from proxy.detection.observation import Observation
+from proxy.dialects import rewrite
+from proxy.dialects.call import NO_USAGE, ModelCall
+from proxy.dialects.dialect import Dialect, Route
+from proxy.dialects.routes import dialect_for_errors
+from proxy.errors import CallerError, UpstreamError
+from proxy.exchange import asking
 from proxy.exchange.budget import Allowance
 from proxy.exchange.noting import note_call, note_caller, note_decision, observation_of, own_headers
 from proxy.exchange.relay import Outgoing, relay
+from proxy.exchange.uploads import Judged, decide_upload
 from proxy.identity.caller import Caller
 from proxy.identity.identify import Sources, identify
 from proxy.policy.ruleset import Ruleset
 from proxy.replies import Reply
 from proxy.settings import Caps
-
-UNINSPECTED: Final = "uninspected"
 
 
 class World(NamedTuple):
@@ -130,7 +133,7 @@ class Handler:
         world = self.world
         record.method = request.method
         head = read_head(request._message, world.caps.header_bytes)
-        route = _route(head, rules)
+        route = asking.find(head, rules)
         record.endpoint, record.dialect = route.endpoint, route.dialect.name
         if self.open > world.caps.in_flight:
             return await _answer(down, record, replies.overloaded(route.dialect, record.id), "limited")
@@ -138,74 +141,66 @@ class Handler:
         peer = _peer(request)
         caller, _ = identify(world.sources, peer.client, head.headers, head.query, record.at)  # 1 who is calling?
         note_caller(record, caller, world.digest)
+        way = self._way(head, peer, caller)
 
-        waited = perf_counter()
-        raw = await self._read(request, down, head, route)
-        waited = perf_counter() - waited
-        record.request_bytes = len(raw)
-        raw, document = _document(route, head, raw, world.caps)
-        carries = route.kind is RouteKind.CALL
-        call = route.read(document, rules.vocabulary.models.aliases) if carries else route.bare_call()  # 2 what is being asked?
-        note_call(record, call)
-
-        observation = observation_of(caller, call, head, self._tls_fingerprint(head, peer))
-        decision = await world.decider.decide(rules, caller, call, observation, record.at)  # 3 the terms, 4 the budget, 5 the signals
-        record.decide_s = perf_counter() - began - waited
+        asked = await asking.read(request, down, head, route, rules.vocabulary.models.aliases, world.caps)  # 2 what is being asked?
+        record.request_bytes = len(asked.raw)
+        note_call(record, asked.call)
+        observation = observation_of(caller, asked.call, head, self._tls_fingerprint(head, peer))
+        decision, inside = await self._decide(rules, caller, asked, observation, record.at)  # 3 the terms, 4 the budget, 5 the signals
+        record.decide_s = perf_counter() - began - asked.waited_s
         note_decision(record, decision)
         if not decision.allowed:
             await _answer(down, record, *_no(route, decision, record))
             return world.decider.turned_away(observation, record.status, record.at)
-        allowance = Allowance(world.decider, decision, world.clock) if call.stream and decision.counts_tokens else None
+        metered = asked.call.stream and decision.counts_tokens
+        allowance = Allowance(world.decider, decision, world.clock) if metered else None
         try:
-            outgoing = self._outgoing(head, route, document, raw, caller, peer, decision, allowance, record)
+            outgoing = self._outgoing(head, route, asked, way, decision, allowance, record)
             if outgoing is None:
                 return await _answer(down, record, replies.no_upstream(route.dialect, record.id), "rejected")
-            record.decide_s = perf_counter() - began - waited
-            asked = perf_counter()
-            ticket = world.decider.watch(decision, observation, record.at)
-            self.observe_s += perf_counter() - asked
+            record.decide_s = perf_counter() - began - asked.waited_s
+            tickets = self._watch(decision, observation, inside, record.at)
             try:
                 await relay(outgoing, down, record)  # 6 forward, 7 what comes back?
             finally:
-                world.decider.watched(ticket, record.usage, record.status, world.clock())
+                for ticket in tickets:
+                    world.decider.watched(ticket, NO_USAGE if inside else record.usage, record.status, world.clock())
         finally:
             extended = allowance.extended if allowance is not None else 0
             await world.decider.settle(decision, record.usage, world.clock(), extended)  # 8 the real cost, whichever way it ended
         return None
 
-    async def _read(self, request: web.BaseRequest, down: Downstream, head: Head, route: Route) -> bytes:
-        caps = self.world.caps
-        cap = caps.upload_bytes if route.kind is RouteKind.UPLOAD else caps.body_bytes
-        if head.expects_continue and 0 <= head.length <= cap:
-            down.send_continue()
-        return await read_body(request.content, head, cap, caps.body_s)
+    async def _decide(self, rules: Ruleset, caller: Caller, asked: asking.Asked, observation: Observation, now: float) -> Judged:
+        if asked.upload is not None:
+            return await decide_upload(self.world.decider, rules, caller, asked.upload, observation, now)
+        return Judged(await self.world.decider.decide(rules, caller, asked.call, observation, now))
+
+    def _watch(self, decision: Decision, observation: Observation, inside: tuple[ModelCall, ...], now: float) -> list[Ticket | None]:
+        """The detector sees the exchange begin: the call, or of a batch some calls in it."""
+        began = perf_counter()
+        seen = [observation._replace(call=call) for call in inside] if inside else [observation]
+        tickets = [self.world.decider.watch(decision, each, now) for each in seen]
+        self.observe_s += perf_counter() - began
+        return tickets
 
     def _outgoing(
-        self,
-        head: Head,
-        route: Route,
-        document: Document,
-        raw: bytes,
-        caller: Caller,
-        peer: ClientWire,
-        decision: Decision,
-        allowance: Allowance | None,
-        record: Record,
+        self, head: Head, route: Route, asked: asking.Asked, way: str, decision: Decision, allowance: Allowance | None, record: Record
     ) -> Outgoing | None:
         """The request as it goes on: the very bytes that were read, unless a policy changed them."""
         upstream = choose(self.world.upstreams, head.path, decision.call.model)
         if upstream is None:
             return None
-        call, hide_usage, changed = decision.call, False, False
+        call, document, hide_usage, changed = decision.call, asked.document, False, False
         if decision.clamps and document:
             document, call, record.clamped = rewrite.clamp(route, document, call, decision.clamps)
             changed = bool(record.clamped)
         if decision.counts_tokens and call.stream:
             hide_usage = rewrite.force_usage(route, document)
-        sent = orjson.dumps(document) if changed or hide_usage else raw
+        sent = orjson.dumps(document) if changed or hide_usage else asked.raw
         record.upstream = upstream.name
         target = f"{head.path}?{head.query}" if head.query else head.path
-        lines = upstream_headers(head, upstream.replaced) + self._way(head, peer, caller)
+        lines = upstream_headers(head, upstream.replaced) + way
         return Outgoing(
             upstream, upstream.head(head.method, target, lines, len(sent)), sent, route.dialect, call, decision.strips, hide_usage,
             head.method == "HEAD", head.http10, own_headers(route, decision, record), allowance, decision.prepaid,
@@ -256,24 +251,3 @@ def _peer(request: web.BaseRequest) -> ClientWire:
     wire = request.protocol
     assert isinstance(wire, ClientWire)  # noqa: S101 - connections are made by our Listener only
     return wire
-
-
-def _route(head: Head, rules: Ruleset) -> Route:
-    """What the address means; one that nobody understands may pass unread where a policy says so."""
-    try:
-        return find_route(head.method, head.path)
-    except CallerError as error:
-        if error.fault not in {Fault.UNKNOWN_ENDPOINT, Fault.METHOD} or not rules.passes_uninspected(head.method, head.path):
-            raise
-        return Route(dialect_for_errors(head.path, [name for name, _ in head.headers]), UNINSPECTED, RouteKind.PASSED)
-
-
-def _document(route: Route, head: Head, raw: bytes, caps: Caps) -> tuple[bytes, Document]:
-    """The bytes that are judged and sent on, without their content coding, and what they say."""
-    decoded = body.decode(raw, head.content_encoding, caps.decoded_bytes)
-    if route.kind is not RouteKind.CALL:
-        if decoded and route.kind is RouteKind.METADATA:
-            raise CallerError(Fault.MALFORMED, "this endpoint takes no body", "unexpected_body")
-        return decoded, {}
-    body.check_media_type(head.content_type)
-    return decoded, body.read_json(decoded, body.JsonLimits())

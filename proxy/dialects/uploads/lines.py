@@ -28,6 +28,8 @@ class Line(NamedTuple):
     """Counts from 1."""
     route: Route
     call: ModelCall
+    document: Document
+    """What was read; for asking what a clamp would change."""
 
 
 def message_batch(raw: bytes, limits: JsonLimits) -> list[Any]:
@@ -48,7 +50,7 @@ def message_lines(requests: list[Any], names: Names, limits: JsonLimits) -> Iter
             call = _MESSAGES.read(params, names)
         except CallerError as error:
             raise _in_line(number, error) from None
-        yield Line(number, _MESSAGES, call)
+        yield Line(number, _MESSAGES, call, params)
 
 
 def file_lines(upload: Route, content: bytes, names: Names, limits: JsonLimits) -> Iterator[Line]:
@@ -61,7 +63,7 @@ def file_lines(upload: Route, content: bytes, names: Names, limits: JsonLimits) 
             call = route.read(body, names)
         except CallerError as error:
             raise _in_line(number, error) from None
-        yield Line(number, route, call)
+        yield Line(number, route, call, body)
 
 
 def _rows(content: bytes) -> Iterator[bytes]:

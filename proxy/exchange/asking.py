@@ -1,0 +1,66 @@
+"""What came with a request: its body under caps, decoded once, and the call that it asks for."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Final, NamedTuple
+
+from aiohttp import web
+
+from proxy.adapters.traffic.downstream import Downstream, read_body
+from proxy.adapters.traffic.http1 import Head
+from proxy.dialects import body
+from proxy.dialects.batch import Upload
+from proxy.dialects.call import ModelCall
+from proxy.dialects.dialect import Document, Names, Route, RouteKind
+from proxy.dialects.routes import dialect_for_errors, find_route
+from proxy.errors import CallerError, Fault
+from proxy.exchange.uploads import open_upload
+from proxy.policy.ruleset import Ruleset
+from proxy.settings import Caps
+
+UNINSPECTED: Final = "uninspected"
+
+
+class Asked(NamedTuple):
+    """The bytes that are judged and sent on, without their content coding, and what they say."""
+
+    raw: bytes
+    call: ModelCall
+    document: Document
+    """Empty for what isn't a JSON call."""
+    waited_s: float
+    """Time the caller took to send it."""
+    upload: Upload | None = None
+
+
+def find(head: Head, rules: Ruleset) -> Route:
+    """What the address means; one that nobody understands may pass unread where a policy says so. Raises CallerError."""
+    try:
+        return find_route(head.method, head.path)
+    except CallerError as error:
+        if error.fault not in {Fault.UNKNOWN_ENDPOINT, Fault.METHOD} or not rules.passes_uninspected(head.method, head.path):
+            raise
+        return Route(dialect_for_errors(head.path, [name for name, _ in head.headers]), UNINSPECTED, RouteKind.PASSED)
+
+
+async def read(request: web.BaseRequest, down: Downstream, head: Head, route: Route, names: Names, caps: Caps) -> Asked:
+    """Read the body and what it asks for. Raises CallerError."""
+    cap = caps.upload_bytes if route.kind is RouteKind.UPLOAD else caps.body_bytes
+    began = perf_counter()
+    if head.expects_continue and 0 <= head.length <= cap:
+        down.send_continue()
+    raw = await read_body(request.content, head, cap, caps.body_s)
+    waited_s = perf_counter() - began
+    if route.kind is RouteKind.CALL:
+        raw = body.decode(raw, head.content_encoding, caps.decoded_bytes)
+        body.check_media_type(head.content_type)
+        document = body.read_json(raw, body.JsonLimits())
+        return Asked(raw, route.read(document, names), document, waited_s)
+    if route.kind is RouteKind.UPLOAD:
+        raw = body.decode(raw, head.content_encoding, cap)
+        upload = await open_upload(route, head.content_type, raw, names)
+        return Asked(raw, upload.call, {}, waited_s, upload)
+    if raw and route.kind is RouteKind.METADATA:
+        raise CallerError(Fault.MALFORMED, "this endpoint takes no body", "unexpected_body")
+    return Asked(body.decode(raw, head.content_encoding, caps.decoded_bytes), route.bare_call(), {}, waited_s)
