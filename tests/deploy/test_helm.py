@@ -66,7 +66,7 @@ def test_every_monitor_and_rule_is_what_the_prometheus_operator_expects(rendered
         for manifest in manifests:
             if manifest["apiVersion"] == MONITORING:
                 kinds.add(manifest["kind"])
-                schema = json.loads((Path(__file__).parent / "crds" / f"{manifest['kind']}.json").read_text())
+                schema = json.loads((Path(__file__).parent / "schemas" / f"{manifest['kind']}.json").read_text())
                 jsonschema.Draft202012Validator(schema).validate(manifest["spec"])
     assert kinds == {"ServiceMonitor", "PodMonitor", "PrometheusRule"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -102,6 +103,14 @@ def test_every_file_that_compose_mounts_is_there_or_made_by_its_first_lines():
     assert set(mounts) - set(files) <= {f"{name}" for name in compose["volumes"]}
     made = compose["secrets"]["admin_token"]["file"].removeprefix("./")
     assert f"> deploy/{made}" in (DEPLOY / "compose.yaml").read_text()
+
+
+def test_the_compose_file_is_what_the_compose_specification_expects():
+    jsonschema = pytest.importorskip("jsonschema", reason="PyPI package jsonschema is not installed")
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    assert compose.pop("name") == "tos-proxy"
+    schema = json.loads((Path(__file__).parent / "schemas" / "compose.json").read_text())
+    jsonschema.Draft201909Validator(schema).validate(compose)
 
 
 def test_in_compose_the_model_server_is_reached_through_the_proxy_alone():
