@@ -177,6 +177,8 @@ class Server:
             told.append("the shared limit store is lost; limits are decided here alone")
         if parts.records is not None and parts.records.failing:
             told.append("records can't be written")
+        if self.settings.log.records == "file" and not (self.settings.identity.digest_key or self.settings.identity.digest_key_file):
+            told.append("identity.digest_key isn't set: records can't be verified, nor accounts compared, after a restart")
         return told
 
     def _admin(self) -> web.Application:

@@ -250,6 +250,13 @@ class Settings(BaseSettings):
             raise ValueError("admin.host is not loopback: set admin.token or admin.token_file")
         return self
 
+    @model_validator(mode="after")
+    def _shared_limits_need_a_shared_key(self) -> Settings:
+        # Key names in the store are keyed digests: replicas with keys of their own would count apart, silently.
+        if self.state.kind == "redis" and not (self.identity.digest_key or self.identity.digest_key_file):
+            raise ValueError("state.kind is redis: set identity.digest_key or identity.digest_key_file, the same on all replicas")
+        return self
+
     @classmethod
     def settings_customise_sources(
         cls,

@@ -28,7 +28,7 @@ def read_settings(path: Path | None) -> Settings:
     try:
         settings = Settings(**value)
     except ValidationError as error:
-        problems += [_problem(detail, document, str(path or "environment")) for detail in error.errors(include_url=False)]
+        problems += [_problem(detail, document) for detail in error.errors(include_url=False)]
     if problems:
         raise ConfigError(problems)
     return settings
@@ -41,7 +41,7 @@ def _document(path: Path) -> Document:
         raise ConfigError([Problem(str(path), 0, 0, "", f"can't be read: {error.strerror}", "give a readable file")]) from error
 
 
-def _problem(detail: ErrorDetails, document: Document | None, source: str) -> Problem:
+def _problem(detail: ErrorDetails, document: Document | None) -> Problem:
     path = tuple(detail["loc"])
     what, fix = detail["msg"].removeprefix("Value error, "), ""
     if detail["type"] == "extra_forbidden":
@@ -51,7 +51,8 @@ def _problem(detail: ErrorDetails, document: Document | None, source: str) -> Pr
     if document and _in_file(document.value, path):
         return document.problem(path, what, fix, at=document.keys.get(path) if detail["type"] == "extra_forbidden" else None)
     variable = PREFIX + "__".join(str(step) for step in path).upper()
-    return Problem(source if document is None else f"{document.file} or {variable}", 0, 0, spell(path) or "settings", what, fix)
+    source = f"variable {variable}" if variable in os.environ else document.file if document else "settings"
+    return Problem(source, 0, 0, spell(path) or "settings", what, fix)
 
 
 def _in_file(value: Any, path: tuple[str | int, ...]) -> bool:

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from proxy.adapters.settings_file import fields, read_settings
+from proxy.errors import ConfigError
+from proxy.settings import Settings
+
+
+def problems(tmp_path: Path, text: str) -> list[str]:
+    path = tmp_path / "settings.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as wrong:
+        read_settings(path)
+    return [str(problem).removeprefix(f"{tmp_path}/") for problem in wrong.value.problems]
+
+
+def test_every_problem_is_told_at_once_with_its_line_and_what_to_write(tmp_path):
+    told = problems(
+        tmp_path,
+        "listn: {port: 1}\nlisten:\n  prot: 1\n  port: 99999\nupstreams:\n  - {name: a, url: 'ftp://x', conect_s: 3}\nstate: {kind: disk}\n",
+    )
+    assert [line.split(":")[1] for line in sorted(told, key=lambda line: int(line.split(":")[1]))] == ["1", "3", "4", "6", "6", "7"]
+    assert any("unknown setting 'listn'; did you mean 'listen'?" in line for line in told)
+    assert any("unknown setting 'conect_s'; did you mean 'connect_s'?" in line for line in told)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("admin: {host: 0.0.0.0}", "set admin.token"),
+        ("state: {kind: redis}", "the same on all replicas"),
+        ("upstreams: [{name: a, url: 'http://user:secret@x'}]", "without user"),
+        ("upstreams: [{name: a, url: 'http://x', inject: [{value_env: A, value_file: b}]}]", "exactly one of"),
+        ("upstreams: [{name: 'Not A Name', url: 'http://x'}]", "upstreams[0].name"),
+        ("listen: {port: 8080}\nlisten: {port: 8081}", "written twice"),
+        ("- a list", "keys and values"),
+    ],
+)
+def test_a_setting_that_can_not_be_meant_is_refused(tmp_path, text, what):
+    assert any(what in line for line in problems(tmp_path, text))
+
+
+def test_the_environment_outweighs_the_file(tmp_path, monkeypatch):
+    path = tmp_path / "s.yaml"
+    path.write_text("listen: {port: 1111, host: 127.0.0.2}\n")
+    monkeypatch.setenv("TOSPROXY_LISTEN__PORT", "2222")
+    settings = read_settings(path)
+    assert (settings.listen.port, settings.listen.host) == (2222, "127.0.0.2")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("TOSPROXY_LISTN__PORT", "1"), ("TOSPROXY_LISTEN__PROT", "1"), ("TOSPROXY_LISTEN__PORT", "many")]
+)
+def test_a_wrong_variable_is_named(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError) as wrong:
+        read_settings(None)
+    assert name in str(wrong.value)
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(ConfigError, match="can't be read"):
+        read_settings(tmp_path / "none.yaml")
+
+
+def test_secrets_are_never_shown():
+    settings = Settings(identity={"digest_key": "0123456789abcdef"}, admin={"token": "very-secret-token"})
+    assert "very-secret" not in repr(settings)
+    assert "0123456789abcdef" not in str(settings)
+
+
+def test_the_defaults_are_listed_with_a_type_and_a_meaning():
+    listed = {name: (kind, default) for name, kind, default, meaning in fields() if meaning}
+    assert listed["listen.port"] == ("integer", "8080")
+    assert listed["state.kind"] == ("memory | redis", "memory")
+    assert listed["upstreams[].url"][0] == "text"
