@@ -6,7 +6,9 @@ import sys
 
 import typer
 
-from proxy.cli import policies, serve, settings
+from proxy.cli import serve, settings
+from proxy.cli.policies import check, diff
+from proxy.cli.traffic import replay
 
 
 def build() -> typer.Typer:
@@ -19,7 +21,7 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for group in (serve, settings, policies):
+    for group in (serve, settings, check, diff, replay):
         group.register(app)
     return app
 

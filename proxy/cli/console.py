@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Annotated, Any, Final
 
 import typer
+from rich import box
 from rich.console import Console
+from rich.table import Table
 
-from proxy.errors import ConfigError
+from proxy.errors import ConfigError, Problem
 
 out: Final = Console(highlight=False, soft_wrap=True)
 err: Final = Console(stderr=True, highlight=False, soft_wrap=True)
 
 FINDINGS: Final = 1
 UNUSABLE: Final = 2
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @contextmanager
@@ -25,6 +30,43 @@ def problems_told() -> Iterator[None]:
         yield
     except ConfigError as error:
         for problem in error.problems:
-            err.print(str(problem), markup=False)
+            err.print(printable(str(problem)), markup=False)
         err.print(f"{len(error.problems)} problem{'s' if len(error.problems) > 1 else ''}", style="bold red")
         raise typer.Exit(UNUSABLE) from None
+
+
+def unusable(file: str, what: str, fix: str = "", path: str = "") -> ConfigError:
+    """One problem of a file or an argument as a whole."""
+    return ConfigError([Problem(file, 0, 0, path, what, fix)])
+
+
+def tell(text: str = "", *, style: str = "") -> None:
+    """Print one line or several. What comes from files can't draw on the terminal."""
+    out.print(printable(text), markup=False, style=style)
+
+
+def tell_json(value: Any) -> None:
+    """Print a value as JSON."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def printable(text: str) -> str:
+    """The text with whatever steers a terminal written out."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode("ascii") for char in text)
+
+
+def table(titles: Iterable[str], rows: Iterable[Iterable[object]], *, right: Iterable[str] = ()) -> None:
+    """Print rows below titles; the columns named in `right` hold numbers."""
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    numbers = set(right)
+    for title in titles:
+        shown.add_column(title, justify="right" if title in numbers else "left", overflow="fold")
+    for row in rows:
+        shown.add_row(*(_cell(value) for value in row))
+    out.print(shown, soft_wrap=False)
+
+
+def _cell(value: object) -> str:
+    return printable(str(value)).replace("[", "\\[")

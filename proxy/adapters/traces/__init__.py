@@ -1,0 +1,5 @@
+"""Files of recorded traffic: read for replay, written by the running proxy where an operator asks for it."""
+
+from proxy.adapters.traces.file import TraceFile
+
+__all__ = ["TraceFile"]

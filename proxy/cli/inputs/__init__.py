@@ -1,0 +1,1 @@
+"""What commands take in and give out: policy folders, settings, recorded traffic, files to write."""

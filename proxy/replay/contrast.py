@@ -1,0 +1,100 @@
+"""Two rulesets side by side on the same traffic: each with its own limits and its own detector, as if it had been in force alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from proxy.replay.outcomes import ALLOW, CLAMP, Replayed
+from proxy.replay.recorded import Recorded
+from proxy.replay.replayer import Replayer
+
+
+class Fate(NamedTuple):
+    """What became of an exchange: all that its caller would notice."""
+
+    outcome: str
+    rule: str
+    clamps: tuple[tuple[str, object], ...] = ()
+    strips: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        by = f" by {self.rule}" if self.rule else ""
+        parts = ", ".join([*(f"{name} <= {value}" for name, value in self.clamps), *(f"without {part}" for part in self.strips)])
+        return f"{self.outcome}{by}{f' ({parts})' if parts else ''}"
+
+
+@dataclass(slots=True)
+class Switch:
+    """Exchanges that went from one fate to another."""
+
+    first_line: int
+    exchanges: int = 0
+    accounts: set[str] = field(default_factory=set)
+
+
+class Contrast:
+    """Steps both replayers through the same exchanges and keeps where they part."""
+
+    def __init__(self, before: Replayer, after: Replayer) -> None:
+        self._before, self._after = before, after
+        self.exchanges = 0
+        self.switches: dict[tuple[Fate, Fate], Switch] = {}
+        self.accounts: set[str] = set()
+        """Accounts for which anything differs."""
+
+    def step(self, recorded: Recorded) -> None:
+        """Judge one exchange twice."""
+        self.exchanges += 1
+        was, will = fate(self._before.step(recorded)), fate(self._after.step(recorded))
+        if _alike(was, will):
+            return
+        switch = self.switches.get((was, will))
+        if switch is None:
+            switch = self.switches[was, will] = Switch(recorded.line)
+        switch.exchanges += 1
+        switch.accounts.add(recorded.account.id)
+        self.accounts.add(recorded.account.id)
+
+    def by_size(self) -> list[tuple[tuple[Fate, Fate], Switch]]:
+        """The commonest first."""
+        return sorted(self.switches.items(), key=lambda item: (-item[1].exchanges, item[1].first_line))
+
+
+def fate(replayed: Replayed) -> Fate:
+    """What its caller would notice of a decision."""
+    decision = replayed.decision
+    if decision is None or not replayed.served:
+        return Fate(replayed.outcome, replayed.rule)
+    if not decision.clamps and not decision.strips:
+        return Fate(ALLOW, "")
+    return Fate(replayed.outcome, replayed.rule, tuple(sorted(decision.clamps.items())), tuple(sorted(decision.strips)))
+
+
+def _alike(was: Fate, will: Fate) -> bool:
+    """No caller could tell: the same bounds may come from another rule."""
+    return was == will or (was.outcome == will.outcome == CLAMP and was[2:] == will[2:])
+
+
+def contrast_dict(contrast: Contrast) -> dict[str, Any]:
+    """Everything, for JSON."""
+    return {
+        "exchanges": contrast.exchanges,
+        "different": sum(switch.exchanges for switch in contrast.switches.values()),
+        "accounts": len(contrast.accounts),
+        "switches": [
+            {
+                "old": fate_dict(was),
+                "new": fate_dict(will),
+                "exchanges": switch.exchanges,
+                "accounts": sorted(switch.accounts),
+                "first_line": switch.first_line,
+            }
+            for (was, will), switch in contrast.by_size()
+        ],
+    }
+
+
+def fate_dict(one: Fate) -> dict[str, Any]:
+    """A fate for JSON."""
+    return {"outcome": one.outcome, "rule": one.rule, "clamps": dict(one.clamps), "strips": list(one.strips)}
