@@ -110,8 +110,7 @@ class Detector:
         if not account.total:
             self._population.account(observation.age_days, YOUNG_DAYS)
         for identifier in (signature(observation), network(observation)):
-            if identifier and identifier not in account.identifiers:
-                account.identifiers.append(identifier)
+            if identifier and account.identified(identifier):
                 self._population.identifier(identifier)
         return account
 

@@ -6,7 +6,6 @@ Cannot see: what an account did before it fell out of the table, and anything th
 from __future__ import annotations
 
 from array import array
-from collections import deque
 from typing import Final
 
 from proxy.detection.accounts.distinct import Distinct
@@ -23,6 +22,8 @@ RECENT: Final = 8
 MODELS: Final = 4
 MEMBERSHIPS: Final = 8
 OUTPUT_BINS: Final = 16
+HOURS: Final = MAX_INTENTS
+OUTPUTS: Final = HOURS + 24
 HALVED_AT: Final = 4096
 """Requests after which all counts are halved, so that shares follow the recent past and fit sixteen bits."""
 
@@ -35,17 +36,15 @@ class Account:
         "banked",
         "continued",
         "conversations",
+        "counts",
         "first_seen",
-        "hours",
         "identifiers",
         "in_flight",
-        "intents",
         "last_seen",
         "maximised",
         "memberships",
         "models",
         "name",
-        "outputs",
         "principal",
         "prompts",
         "reasoning",
@@ -63,13 +62,13 @@ class Account:
         self.first_seen = self.last_seen = now
         self.requests = self.continued = self.banked = self.reasoning = self.maximised = self.sampled = self.refused = self.total = 0
         self.age_days = -1.0
-        self.intents = array("H", bytes(2 * MAX_INTENTS))
-        self.hours = array("H", bytes(48))
-        self.outputs = array("H", bytes(2 * OUTPUT_BINS))
+        self.counts = array("H", bytes(2 * (OUTPUTS + OUTPUT_BINS)))
+        """Requests by intent, then by hour of the day (UTC), then answers by output length in powers of two."""
         self.prompts = Distinct()
-        self.conversations: deque[int] = deque(maxlen=CONVERSATIONS)
-        self.identifiers: deque[int] = deque(maxlen=RECENT)
-        self.models: dict[str, float] = {}
+        self.conversations = array("Q")
+        self.identifiers = array("Q")
+        self.models: tuple[tuple[str, float], ...] = ()
+        """Models and when each was first used."""
         self.in_flight = InFlight(now)
         self.memberships: dict[int, int] = {}
         self.standing = Standing(now)
@@ -90,22 +89,44 @@ class Account:
         bits = extraction.intents
         while bits:
             low = bits & -bits
-            self.intents[low.bit_length() - 1] += 1
+            self.counts[low.bit_length() - 1] += 1
             bits ^= low
-        self.hours[int(now // 3600) % 24] += 1
+        self.counts[HOURS + int(now // 3600) % 24] += 1
         self.prompts.add(extraction.chain)
-        self.conversations.append(extraction.chain)
+        _remember(self.conversations, extraction.chain, self.total % CONVERSATIONS)
         self.in_flight.change(1, now)
         model = observation.call.model
-        if model not in self.models and len(self.models) < MODELS:
-            self.models[model] = now
+        if len(self.models) < MODELS and all(known != model for known, _ in self.models):
+            self.models = (*self.models, (model, now))
 
     def ended(self, usage: Usage, now: float) -> None:
         """A request ends; output lengths are kept in bins of powers of two."""
         self.in_flight.change(-1, now)
-        place = min(usage.output_tokens.bit_length(), OUTPUT_BINS - 1)
-        if self.outputs[place] < 65_535:
-            self.outputs[place] += 1
+        place = OUTPUTS + min(usage.output_tokens.bit_length(), OUTPUT_BINS - 1)
+        if self.counts[place] < 65_535:
+            self.counts[place] += 1
+
+    @property
+    def intents(self) -> list[int]:
+        """Requests by intent."""
+        return self.counts[:HOURS].tolist()
+
+    @property
+    def hours(self) -> list[int]:
+        """Requests by hour of the day, UTC."""
+        return self.counts[HOURS:OUTPUTS].tolist()
+
+    @property
+    def outputs(self) -> list[int]:
+        """Answers by powers of two of their output tokens."""
+        return self.counts[OUTPUTS:].tolist()
+
+    def identified(self, identifier: int) -> bool:
+        """The account shows a client signature or network; whether it hasn't lately."""
+        if identifier in self.identifiers:
+            return False
+        _remember(self.identifiers, identifier, self.total % RECENT)
+        return True
 
     def joined(self, candidate: int) -> int:
         """The account sent what the candidate is about; how often so far. Of too many memberships the slightest is dropped."""
@@ -119,6 +140,12 @@ class Account:
     def _halve(self) -> None:
         for name in ("requests", "continued", "banked", "reasoning", "maximised", "sampled", "refused"):
             setattr(self, name, getattr(self, name) // 2)
-        for counts in (self.intents, self.hours, self.outputs):
-            for place, count in enumerate(counts):
-                counts[place] = count // 2
+        for place, count in enumerate(self.counts):
+            self.counts[place] = count // 2
+
+
+def _remember(ring: array[int], value: int, place: int) -> None:
+    if len(ring) < RECENT:
+        ring.append(value)
+    else:
+        ring[place] = value

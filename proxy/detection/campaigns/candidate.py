@@ -10,6 +10,7 @@ from statistics import median
 from typing import Final, TypeVar
 
 from proxy.detection.accounts.account import Account
+from proxy.detection.accounts.distinct import Distinct
 from proxy.detection.accounts.shape import MAXIMISED, REASONING, SAMPLED
 from proxy.detection.campaigns.measures.independence import UNKNOWN, Independence, Pinned
 from proxy.detection.campaigns.measures.pauses import Pauses
@@ -21,6 +22,8 @@ from proxy.detection.text.intent import MAX_INTENTS
 
 TEMPLATE_MEMBERS: Final = 32
 """Senders from which a text is a template rather than one question asked of several."""
+PURE_RATIO: Final = 0.12
+"""Outsiders among the senders would raise the ratio of `Pinned` by their share."""
 SAMPLE: Final = 32
 IDENTIFIERS: Final = 64
 MODELS: Final = 8
@@ -57,6 +60,7 @@ class Candidate:
         self.sum_squares = 0
         self.sample: list[str] = []
         self.identifiers: dict[int, int] = {}
+        self.prompts = Distinct()
         self.independence = Independence(now)
         self.pinned: Pinned = UNKNOWN
         self.pinned_at = now
@@ -96,6 +100,8 @@ class Candidate:
 
     def admits(self, sendings: int) -> bool:
         """Whether so many sendings make a member."""
+        if self.member_from > 1 and self.pinned.ratio < PURE_RATIO:
+            return sendings >= self.member_from - 1  # hardly anybody but the shared workers sends it
         return sendings >= (max(2, self.member_from) if self.thin else self.member_from)
 
     def current(self) -> Candidate:
@@ -114,6 +120,7 @@ class Candidate:
         self.reasoning += shape & REASONING != 0
         self.sampled += shape & SAMPLED != 0
         self.banked += extraction.in_bank
+        self.prompts.add(extraction.exact)
         bits = extraction.intents
         self.intended += bits != 0
         while bits:
@@ -158,6 +165,7 @@ class Candidate:
         _add(self.principals, other.principals)
         self.sum_squares = sum(count * count for count in self.principals.values())
         self.sample = list(dict.fromkeys(self.sample + other.sample))[:SAMPLE]
+        self.prompts.merge(other.prompts)
         self.independence.absorb(other.independence, now)
         if other.pinned.decades > self.pinned.decades:
             self.pinned, self.pinned_at = other.pinned, other.pinned_at

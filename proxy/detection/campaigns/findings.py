@@ -19,6 +19,9 @@ from proxy.detection.text.intent import Intents
 MIN_SENDINGS = 12
 """Shares of fewer sendings say nothing."""
 MIN_MEMBERS = 8
+FEW_PROMPTS = 4.0
+SAME_PROMPTS = 0.15
+"""Different prompts for each member, below which members send the same."""
 COMPANY_TIMES = 2.0
 """How much more common a campaign's members must be among a text's senders than among all accounts: they may be busy customers too."""
 
@@ -104,7 +107,15 @@ def _intent(candidate: Candidate, intents: Intents) -> Iterator[_Raw]:
 
 def _harvest(candidate: Candidate, shares: Shares) -> Iterator[_Raw]:
     single = 1.0 - candidate.continued / candidate.sendings
-    yield "harvest.one_way", single, f"{single:.0%} of {candidate.sendings} sendings continue no conversation"
+    distinct = candidate.prompts.count()
+    if _one_prompt(candidate):
+        yield "harvest.same_prompt", 1.0, f"their {candidate.sendings} sendings are only some {distinct:.0f} different prompts"
+    else:
+        yield (
+            "harvest.one_way",
+            single,
+            f"{single:.0%} of {candidate.sendings} sendings continue no conversation, with some {distinct:.0f} prompts",
+        )
     yield "harvest.follow_ups", 1.0 - single, f"{1.0 - single:.0%} of {candidate.sendings} sendings continue a conversation"
     wanting = max(candidate.reasoning, candidate.sampled) / candidate.sendings
     yield (
@@ -114,9 +125,14 @@ def _harvest(candidate: Candidate, shares: Shares) -> Iterator[_Raw]:
     )
 
 
+def _one_prompt(candidate: Candidate) -> bool:
+    """The shared text is the whole prompt: an exercise sheet, a joke, a job. That it is in a bank says that it is known, not who asks."""
+    return candidate.prompts.count() < max(FEW_PROMPTS, SAME_PROMPTS * candidate.size)
+
+
 def _bank(candidate: Candidate, shares: Shares) -> Iterator[_Raw]:
     share = candidate.banked / candidate.sendings
-    if share > max(0.3, 3.0 * shares.banked):
+    if share > max(0.3, 3.0 * shares.banked) and not _one_prompt(candidate):
         yield "bank.shared", share, f"{share:.0%} of {candidate.sendings} sendings carry a question of a published bank"
 
 

@@ -13,7 +13,7 @@ from proxy.detection.campaigns.candidate import Candidate
 from proxy.detection.config import DetectionConfig
 from proxy.detection.evidence.fusion import Finding, Verdict, fuse, level_of
 from proxy.detection.evidence.table import EvidenceTable
-from proxy.detection.observation import Signals
+from proxy.detection.observation import NO_SIGNALS, Signals
 from proxy.detection.text.intent import Intents
 
 OWN_REQUESTS: Final = 10
@@ -65,8 +65,9 @@ class Reviewer:
         found: list[Finding] = []
         if account.requests < OWN_REQUESTS:
             return found
-        place = max(range(len(account.intents)), key=account.intents.__getitem__)
-        share = account.intents[place] / account.requests
+        intents = account.intents
+        place = max(range(len(intents)), key=intents.__getitem__)
+        share = intents[place] / account.requests
         if share and place < len(self._intents.names):
             told = f"{share:.0%} of its own {account.requests} requests match the patterns of {self._intents.names[place]}"
             found.append(Finding("intent.own", share, self.table.weigh("intent.own", share), told))
@@ -108,6 +109,8 @@ class Reviewer:
 
     def _signals(self, level: int, verdict: Verdict, campaign: Candidate | None) -> Signals:
         families = tuple(family for family, _ in verdict.families)
+        if not level and not families:
+            return NO_SIGNALS
         if campaign is None or not campaign.level:
             return Signals(level, verdict.score, families)
         return Signals(level, verdict.score, families, campaign.id, campaign.size, campaign.first_seen)

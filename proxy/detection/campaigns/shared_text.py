@@ -14,8 +14,10 @@ FEWEST: Final = 3
 SPREAD_TIMES: Final = 2
 SPREAD_MORE: Final = 8
 """A fingerprint that more principals send than this many times the text's own, and some, isn't of the text."""
+FIRST_WINDOW: Final = 16
 WINDOW: Final = 64
-"""Sendings after which fingerprints join or leave."""
+"""Sendings after which fingerprints join or leave. In the first window a text is whatever its founding request shared with others."""
+FIRST_SHARE: Final = 0.2
 JOIN_SHARE: Final = 0.1
 LEAVE_SHARE: Final = 0.05
 """Of the sendings, that must hold a fingerprint of the text: a wording among ten stays, a payload that is asked a few times goes."""
@@ -53,7 +55,7 @@ class SharedText:
 
     def needed(self) -> float:
         """Fingerprints that a request must share to be a sending."""
-        return max(float(FEWEST), 0.5 * self.typical)
+        return max(float(FEWEST), 0.5 * self.typical) if self.sendings >= FIRST_WINDOW else float(FEWEST)
 
     def sent(self, own: Sequence[int], others: Sequence[int]) -> Change | None:
         """A request holds these fingerprints of the text, and others that may belong to it. What changes, at the end of a window."""
@@ -64,13 +66,16 @@ class SharedText:
         for fingerprint in others:
             if fingerprint in self._pending or len(self._pending) < FINGERPRINTS:
                 self._pending[fingerprint] = self._pending.get(fingerprint, 0) + 1
-        if self.sendings % WINDOW:
+        first = self.sendings == FIRST_WINDOW
+        if self.sendings % WINDOW and not first:
             return None
-        room = FINGERPRINTS - len(self.fingerprints)
-        change = Change(
-            [fingerprint for fingerprint, count in self._pending.items() if count >= JOIN_SHARE * WINDOW][:room],
-            [fingerprint for fingerprint, count in self.fingerprints.items() if count < LEAVE_SHARE * WINDOW],
-        )
+        join, leave = (FIRST_SHARE * FIRST_WINDOW,) * 2 if first else (JOIN_SHARE * WINDOW, LEAVE_SHARE * WINDOW)
+        joining = [fingerprint for fingerprint, count in self._pending.items() if count >= join]
+        leaving = [fingerprint for fingerprint, count in self.fingerprints.items() if count < leave]
+        if first:
+            kept = sum(self.fingerprints.values()) - sum(self.fingerprints[fingerprint] for fingerprint in leaving)
+            self.typical = kept / FIRST_WINDOW
+        change = Change(joining[: FINGERPRINTS - len(self.fingerprints)], leaving)
         self._pending.clear()
         self.fingerprints = dict.fromkeys(self.fingerprints, 0)
         return change

@@ -6,9 +6,13 @@ them away. Demotion waits until the lower score has stood for a while.
 
 from __future__ import annotations
 
+from typing import Final
+
 from proxy.detection.observation import NO_SIGNALS, Signals
 
-NEVER = float("inf")
+NEVER: Final = float("inf")
+FIRST_REVIEW_S: Final = 900.0
+"""Alone, an account's first requests can't raise it; a campaign asks for a review at once."""
 
 
 class Standing:
@@ -22,7 +26,7 @@ class Standing:
         self.level = 0
         self.pending = 0
         self.promote_at = self.demote_at = NEVER
-        self.review_at = now
+        self.review_at = now + FIRST_REVIEW_S
         self.exempt_until = 0.0
         self.note = ""
 

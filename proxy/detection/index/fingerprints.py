@@ -55,6 +55,8 @@ class Fingerprints:
         self._door_mask = np.uint64((1 << doorkeeper_bits) - 1)
         self._door = np.zeros(1 << doorkeeper_bits, np.uint64)
         self._pairs = np.zeros(1 << (_PAIR_BITS - 3), np.uint8)
+        for array in (self._tags, self._members, self._door, self._pairs):
+            array.fill(0)  # touched now, so that memory doesn't grow while it serves
         self._clock = 0
         self.evicted = 0
         self.used = 0
