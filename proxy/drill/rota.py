@@ -18,6 +18,7 @@ Quota = Callable[[], int]
 class Rota:
     """Accounts taken at random among those with quota left, as load balancers do, or in turn without `rng`.
 
+    With `stay` an account's turn lasts until its day's quota is spent.
     `quota` is drawn for each account each day; `recruit` makes the replacement of a burnt one.
     """
 
@@ -30,9 +31,10 @@ class Rota:
         days: int = 1,
         recruit: Callable[[int], Account] | None = None,
         rng: Random | None = None,
+        stay: bool = False,
     ) -> None:
         self.accounts = list(accounts)
-        self._quota, self._recruit, self._rng = quota, recruit, rng
+        self._quota, self._recruit, self._rng, self._stay = quota, recruit, rng, stay
         self._start, self._days = start, days
         self._end = start + days * DAY_S if quota else inf
         self._left: dict[int, int] = {}
@@ -56,6 +58,8 @@ class Rota:
             if holder not in self._resting and self.spend(holder, now):
                 if self._quota is None or self._left[holder] > 0:
                     self._queue(holder)
+                    if self._stay:
+                        self._turn.rotate(1)
                 return holder
         return -1
 

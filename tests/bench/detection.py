@@ -47,6 +47,7 @@ class Bench:
         self.results: list[CellResult] = []
         self.volumes: list[CellResult] = []
         self.threshold = 0.0
+        self.order: list[str] = []
 
     def say(self, text: str = "") -> None:
         self.lines.append(text)
@@ -64,14 +65,17 @@ class Bench:
         self.threshold = upper_quantile([score for label, _, score in self.reference if label != report.WAIVED], 0.001)
         self.progress(f"reference: {len(self.reference):,} honest account-days")
         entries = [*grid.headline(self.attacks, scale), *grid.grid(self.attacks, scale), *grid.beyond(), *grid.large(self.attacks, scale)]
+        self.order = [entry.row for entry in entries]
         for cell in grid.packed(entries, scale.most_attackers):
             self.results.append(run_cell(setting, warm, cell))
             self.progress(f"{len(cell)} campaigns, {self.results[-1].watcher.requests:,} requests")
         volumes = grid.volume(self.attacks, scale)
+        self.order += [entry.row for entry in volumes]
         self.volumes.append(run_cell(setting, warm, volumes, days=scale.volume_days))
         self.progress("volumes")
         if scale is grid.FULL:
             enforced = [entry._replace(row=f"{entry.row}, enforced") for entry in volumes]
+            self.order += [entry.row for entry in enforced]
             self.volumes.append(run_cell(setting, warm, enforced, days=scale.volume_days, ladder=True))
             self.progress("volumes with the ladder enforced")
 
@@ -98,7 +102,7 @@ class Bench:
     def tables(self) -> None:
         self.say()
         self.say(report.HEAD)
-        found = list(report.rows([*self.results, *self.volumes], self.threshold))
+        found = list(report.rows([*self.results, *self.volumes], self.threshold, self.order))
         for one in found:
             self.say(one.line())
         self.say()
@@ -178,7 +182,7 @@ class Bench:
             f"{'dilution':>9} {'this':>7} {'requests/min':>13} "
             + " ".join(f"{f'own w={w}':>11} {f'pooled w={w}':>13}" for w in baselines.WINDOWS)
         )
-        rows = {one.name: one for one in report.rows(self.results, self.threshold)}
+        rows = {one.name: one for one in report.rows(self.results, self.threshold, self.order) if one.accounts}
         for share in scale.dilutions:
             hits, cases = caught.get(share, (0, 0))
             this = rows[f"template/{share:.0%}"].share

@@ -115,6 +115,12 @@ def test_accounts_share_the_work_evenly_but_not_in_turn():
     assert len(set(half[:10])) < 10
 
 
+def test_accounts_can_work_one_after_another():
+    holders = [one.exchange.observation.account for one in run(fleets(Shape(10, 40, in_turn=True, shift_s=80_000.0)), Everything())]
+    changes = sum(before != after for before, after in pairwise(holders))
+    assert changes == len(set(holders)) - 1
+
+
 def test_a_trajectory_stays_on_its_account_and_repeats_its_prefix():
     decided = [one.exchange for one in run(fleets(Shape(8, 40), OWN["agentic-coding"][0]), Everything())]
     longer = [one for one in decided if one.observation.call.tool_results >= 2]

@@ -47,6 +47,8 @@ class Shape(NamedTuple):
     one_network: bool = False
     resold: bool = False
     """Each account shows several clients, as a reseller's does."""
+    in_turn: bool = False
+    """One account works off its day's requests before the next one starts, instead of all at once."""
     shift_s: float = SHIFT_S
     """How long the day's harvest is made to last, unless the semaphore is too small for that."""
     replace_after_s: float = inf
@@ -63,7 +65,15 @@ def campaign(pipeline: Pipeline, shape: Shape, words: Wording, *, name: str, sta
     harvest = Harvest(pipeline, seed=f"{seed}/{name}/words", paraphrase=shape.paraphrase, rotation=shape.rotation, words=words)
     label = f"attack:{pipeline.name}"
 
-    rota = Rota(accounts, start=start, quota=lambda: _about(rng, rate, share), days=days, recruit=lambda _: next(members), rng=rng)
+    rota = Rota(
+        accounts,
+        start=start,
+        quota=lambda: _about(rng, rate, share),
+        days=days,
+        recruit=lambda _: next(members),
+        rng=None if shape.in_turn else rng,
+        stay=shape.in_turn,
+    )
     temper = pipeline.temper._replace(replace_after_s=shape.replace_after_s)
     workers, sleep_s = _workers(pipeline, shape)
     if shape.pacing is Pacing.POISSON:

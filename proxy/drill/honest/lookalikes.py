@@ -61,10 +61,11 @@ def _launch(world: World, rng: Random) -> float:
 
 def rollout(world: World, rng: Random, name: str, count: int) -> Iterator[Fleet]:
     """A new tool reaches unrelated accounts within a day, with a template or a system prompt that nobody sent before."""
-    draft, system = world.words.batch(rng), world.words.persona(rng)
+    draft, system = world.words.batch(rng), f"[{prose.name(rng)} {rng.randrange(9)}] {prose.sentence(rng)} {world.words.persona(rng)}"
+    asked = rng.choice(("", "", "Think step by step before you decide. ", "Explain your reasoning, then give a rating from 1 to 5. "))
     if rng.random() < 0.5:
         draft = Draft(
-            f"[{prose.name(rng)} {prose.name(rng)} v{rng.randrange(1, 9)}] {prose.passage(rng, 40)}\n{draft.before}",
+            f"[{prose.name(rng)} {prose.name(rng)} v{rng.randrange(1, 9)}] {prose.passage(rng, 40)}\n{asked}{draft.before}",
             draft.after,
             draft.system,
         )
@@ -228,8 +229,32 @@ def viral(world: World, rng: Random, name: str, count: int) -> Iterator[Fleet]:
     )
 
 
+def course(world: World, rng: Random, name: str, count: int) -> Iterator[Fleet]:
+    """Learners who run the same notebook of a prompting course, each when they like: a public benchmark's questions under one reasoning template."""
+    draft = Draft(
+        f"{prose.name(rng)} course, lab {rng.randrange(1, 9)}. {prose.sentence(rng)} Let's think step by step.\n\nQ: ",
+        "\nA: reasoning first, then the answer",
+    )
+    questions = [world.words.benchmark(rng) for _ in range(rng.choice((12, 25, 40)))]
+    use = Settings(0.0, 1024, output_tokens=350)
+    begin = _launch(world, rng)
+    for member in _members(rng, name, count):
+        own = Random(f"{world.seed}/{member.id}")
+        start = begin + own.random() * 70_000.0
+        rota = Rota([member], start=start, quota=lambda: len(questions))
+        yield Fleet(
+            own,
+            rota,
+            batch(draft, lambda r: r.choice(questions), use),
+            "benign:course",
+            start=start,
+            workers=1,
+            temper=Temper(sleep_s=own.choice((0.0, 0.5, 5.0))),
+        )
+
+
 KINDS: Final[dict[str, Builder]] = {
-    "rollout": rollout, "harness": harness, "judge": judging, "ci": ci, "synthetic": synthetic, "university": university, "corporate": corporate, "cron": cron, "key_pool": key_pool, "viral": viral,
+    "rollout": rollout, "harness": harness, "judge": judging, "ci": ci, "synthetic": synthetic, "university": university, "corporate": corporate, "cron": cron, "key_pool": key_pool, "viral": viral, "course": course,
 }  # fmt: skip
 _GROUP: Final = {
     "rollout": 30,
@@ -242,6 +267,7 @@ _GROUP: Final = {
     "cron": 25,
     "key_pool": 8,
     "viral": 40,
+    "course": 30,
 }
 
 

@@ -17,6 +17,7 @@ from proxy.drill.rota import DAY_S
 from proxy.drill.timeline import CampaignTimeline, Timeline
 from proxy.drill.wording.honest import Draft
 from proxy.drill.wording.paraphrase import rewritten
+from tests.bench.detection_eval.traffic.pipelines import Sharded
 from tests.bench.detection_eval.worlds import SWEEP_S, Ladder, Recorded, Setting, Watcher
 
 LEVELS = (1, 2, 3, 4)
@@ -64,7 +65,7 @@ def run_cell(setting: Setting, warm: Detector, entries: list[Entry], *, days: in
     watcher = Watcher(setting.copied(warm), Ladder() if ladder else None)
     sources: list[Source] = [Recorded(_repeated(setting, days))]
     rows: dict[str, list[str]] = defaultdict(list)
-    planned = {}
+    planned: dict[str, int] = {}
     used: set[str] = set()
     for number, entry in enumerate(entries):
         for copied in range(entry.copies):
@@ -73,6 +74,8 @@ def run_cell(setting: Setting, warm: Detector, entries: list[Entry], *, days: in
             shape = entry.shape._replace(shift_s=setting.day_s * setting.rng(f"{name}/shift").uniform(0.1, 0.75))
             pipeline = _own_words(entry.pipeline, setting.rng(f"{name}/words")) if entry.pipeline.name in used else entry.pipeline
             used.add(entry.pipeline.name)
+            if isinstance(pipeline.payload, Sharded):
+                pipeline = pipeline._replace(payload=pipeline.payload.at(len(planned)))
             sources += campaign(pipeline, shape, setting.wording(setting.seed + 7), name=name, start=start, days=days, seed=setting.seed)
             rows[entry.row].append(name)
             planned[name] = round(entry.shape.accounts * entry.shape.requests_per_account_per_day * entry.shape.dilution * days)

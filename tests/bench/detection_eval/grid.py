@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import ceil
 from typing import Final, NamedTuple
 
 from proxy.drill.campaign.campaign import Pacing, Shape
@@ -69,6 +70,7 @@ def grid(attacks: list[Attack], scale: Scale) -> Iterator[Entry]:
             yield Entry(f"960 wordings, {dilution:.0%}", pipeline, Shape(100, 26, dilution, paraphrase=Paraphrase.SLOTS))
             yield Entry(f"one network, {dilution:.0%}", pipeline, Shape(100, 26, dilution, one_network=True))
             yield Entry(f"Poisson pacing, {dilution:.0%}", pipeline, Shape(100, 26, dilution, pacing=Pacing.POISSON))
+        yield Entry("one account after another, 100%", pipeline, Shape(100, 26, in_turn=True))
         yield Entry("sleeping workers, 100%", pipeline, Shape(100, 26, pacing=Pacing.SLEEP))
         yield Entry("resold, several clients, 10%", pipeline, Shape(100, 26, 0.1, resold=True))
         yield Entry("no five words twice, 100%", pipeline, Shape(100, 26, paraphrase=Paraphrase.STRONG))
@@ -99,16 +101,20 @@ def beyond() -> list[Entry]:
     return [Entry("all together, 100%", private, shape), Entry("all together, 10%", private, shape._replace(dilution=0.1))]
 
 
-def packed(entries: list[Entry], most: int) -> Iterator[list[Entry]]:
-    """Cells with at most `most` campaign accounts each, unless one campaign alone has more."""
-    cell: list[Entry] = []
-    held = 0
-    for entry in entries:
-        size = entry.shape.accounts * entry.copies
-        if cell and held + size > most:
-            yield cell
-            cell, held = [], 0
-        cell.append(entry)
-        held += size
-    if cell:
-        yield cell
+def packed(entries: list[Entry], most: int) -> list[list[Entry]]:
+    """Cells with at most `most` campaign accounts each, unless one campaign alone has more; campaigns of one pipeline are kept apart as far as that allows."""
+    ordinary = sum(size for size in map(_size, entries) if size <= most)
+    cells: list[list[Entry]] = [[] for _ in range(ceil(ordinary / most))]
+    for entry in sorted(entries, key=_size, reverse=True):
+        roomy = [cell for cell in cells if sum(map(_size, cell)) + _size(entry) <= most]
+        if not roomy:
+            roomy = [[]]
+            cells += roomy
+        min(roomy, key=lambda cell: (sum(other.pipeline.name == entry.pipeline.name for other in cell), sum(map(_size, cell)))).append(
+            entry
+        )
+    return [cell for cell in cells if cell]
+
+
+def _size(entry: Entry) -> int:
+    return entry.shape.accounts * entry.copies

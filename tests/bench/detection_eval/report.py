@@ -10,7 +10,7 @@ from tests.bench.detection_eval.cells import CellResult, Fate, purity_and_recall
 from tests.bench.detection_eval.stats import quantile, wilson
 
 WAIVED = "benign:synthetic"
-LOOKALIKES = ("rollout", "harness", "judge", "ci", "synthetic", "university", "corporate", "cron", "key_pool", "viral")
+LOOKALIKES = ("rollout", "harness", "judge", "ci", "synthetic", "university", "corporate", "cron", "key_pool", "viral", "course")
 
 
 class Row(NamedTuple):
@@ -74,14 +74,14 @@ def row(name: str, results: Iterable[tuple[CellResult, list[str]]], threshold: f
     )
 
 
-def rows(results: list[CellResult], threshold: float) -> Iterator[Row]:
-    """All rows in the order in which they first appear."""
+def rows(results: list[CellResult], threshold: float, order: list[str]) -> Iterator[Row]:
+    """All rows, in this order."""
     found: dict[str, list[tuple[CellResult, list[str]]]] = defaultdict(list)
     for result in results:
         for name, campaigns in result.rows.items():
             found[name].append((result, campaigns))
-    for name, parts in found.items():
-        yield row(name, parts, threshold)
+    for name in dict.fromkeys(order):
+        yield row(name, found[name], threshold)
 
 
 def by_pipeline(results: list[CellResult], prefixes: tuple[str, ...], threshold: float) -> Iterator[Row]:

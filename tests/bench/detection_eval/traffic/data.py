@@ -42,6 +42,7 @@ class Material(NamedTuple):
     judges: tuple[Draft, ...]
     bank: tuple[str, ...]
     bare: dict[str, tuple[str, ...]]
+    rubric_draft: Draft
     rubric: tuple[str, ...]
     nemo: dict[str, tuple[Draft, ...]]
     alpaca: str
@@ -74,7 +75,7 @@ def material(split: str) -> Material:
         ),
         tuple(text for row in [*rows("banks/math"), *rows("banks/code")] if mine(text := row["question"]) and len(text) > 40),
         {name: tuple(texts) for name, texts in bare.items()},
-        tuple(text for row in rows("prompts/attack_rubric") if mine(text := row["messages"][-1]["content"])),
+        *_rubric(split),
         _nemo(split),
         (SHARED / "templates/stanford_alpaca_prompt.txt").read_text(),
         tuple(row["instruction"] for row in rows("templates/self_instruct_seeds") if mine(row["instruction"])),
@@ -100,6 +101,12 @@ def _etl(split: str) -> tuple[tuple[Draft, ...], tuple[str, ...]]:
         drafts.append(Draft(before, after))
         payloads += [text[len(before) : len(text) - len(after)] for text in texts if len(text) > len(before) + len(after)]
     return tuple(drafts), tuple(payloads)
+
+
+def _rubric(split: str) -> tuple[Draft, tuple[str, ...]]:
+    texts = [row["messages"][-1]["content"] for row in rows("prompts/attack_rubric")]
+    before, after = _shared(texts), _shared([text[::-1] for text in texts])[::-1]
+    return Draft(before, after), tuple(text[len(before) : len(text) - len(after)] for text in texts if half(text) == split)
 
 
 def _shared(texts: list[str]) -> str:

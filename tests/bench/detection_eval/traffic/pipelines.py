@@ -21,19 +21,46 @@ PERSISTENT = Temper(retries=True)
 SLEEPY = Temper(sleep_s=1.0, retries=True)
 POLITE = Temper(sleep_s=0.5, retries=True)
 PAUSING = Temper(retries=True, common_pause_s=10.0)
+SHARDS = 8
+BANKED = 0.5
 
 
 class Attack(NamedTuple):
     pipeline: Pipeline
     templated: bool = True
-    """False where every request is bare: nothing but the question bank, the settings and the timing is left to see."""
+    """False where no rare text is shared: bare questions, or a template that honest accounts send every day. The settings and the timing are left to see."""
 
 
-def _bank(real: Material) -> Callable[[Random], str]:
-    """Every question once, in an order of its own, as an attacker shards a bank; then again."""
+class Sharded:
+    """Questions of a public bank, half of them, and new ones: each campaign of a cell works on a shard of its own, as strangers would."""
+
+    def __init__(self, texts: tuple[str, ...], shard: int = 0) -> None:
+        self._texts, self._own = texts, texts[shard % SHARDS :: SHARDS]
+
+    def at(self, shard: int) -> Sharded:
+        return Sharded(self._texts, shard)
+
+    def __call__(self, rng: Random) -> str:
+        return self._own[int(rng.random() * len(self._own))] if rng.random() < BANKED else prose.exercise(rng)
+
+
+class Solved(Sharded):
+    """The same with a candidate answer to judge or to explain."""
+
+    def at(self, shard: int) -> Solved:
+        return Solved(self._texts, shard)
+
+    def __call__(self, rng: Random) -> str:
+        return f"{super().__call__(rng)}\n\nCandidate: {prose.passage(rng, 90)}"
+
+
+def _varied(texts: tuple[str, ...]) -> Callable[[Random], str]:
+    """Real texts, a third of their words exchanged, so that a few hundred of them don't come back word for word."""
+    pool = [word for text in texts for word in text.split(" ")]
 
     def draw(rng: Random) -> str:
-        return real.bank[int(rng.random() * len(real.bank))]
+        text = texts[int(rng.random() * len(texts))]
+        return " ".join(pool[int(rng.random() * len(pool))] if rng.random() < 0.35 else word for word in text.split(" "))
 
     return draw
 
@@ -63,26 +90,22 @@ def _bare(texts: tuple[str, ...]) -> Callable[[Random], str]:
     return lambda rng: texts[int(rng.random() * len(texts))]
 
 
-def _solved(real: Material) -> Callable[[Random], str]:
-    return lambda rng: f"{real.bank[int(rng.random() * len(real.bank))]}\n\nCandidate: {prose.passage(rng, 90)}"
-
-
 LONG = Settings(0.6, 16384, reasoning=True, stream=True, output_tokens=2200)
 
 
 def fit(real: Material, words: RealWording) -> list[Attack]:
     """What evidence may be tuned on."""
-    bank = _bank(real)
+    bank = Sharded(real.bank)
     return [
         Attack(Pipeline("self-instruct", (Draft("Think of more tasks like these, eight are given and the ninth is yours:\n"),), _bare(real.seeds), Settings(0.7, 1024, logprobs=True, output_tokens=250), 1, temper=PERSISTENT)),
         Attack(Pipeline("nemo-solve", real.nemo["solve"][:2], bank, Settings(0.7, 16384, output_tokens=1200), 512, 16, temper=PERSISTENT)),
-        Attack(Pipeline("nemo-judge", real.nemo["judge"][:1], _solved(real), Settings(0.0, 2048, output_tokens=300), 512, temper=PERSISTENT)),
-        Attack(Pipeline("rubric", (Draft(),), _bare(real.rubric), Settings(1.0, 1024, output_tokens=250), 32, temper=PERSISTENT)),
+        Attack(Pipeline("nemo-judge", real.nemo["judge"][:1], Solved(real.bank), Settings(0.0, 2048, output_tokens=300), 512, temper=PERSISTENT)),
+        Attack(Pipeline("rubric", (real.rubric_draft,), _varied(real.rubric), Settings(1.0, 1024, output_tokens=250), 32, temper=PERSISTENT)),
         Attack(Pipeline("reasoning", harvest.REASONING[1:2], bank, LONG, 128, temper=PAUSING)),
         Attack(Pipeline("dialogues", harvest.INSTRUCTIONS[3:4], words.question, Settings(None, 0, output_tokens=900), 4, temper=SLEEPY)),
         Attack(Pipeline("documents", harvest.INSTRUCTIONS[2:3], words.payload, Settings(0.7, 4096, output_tokens=700), 32, temper=POLITE)),
         Attack(Pipeline("pairs", harvest.RUBRIC[2:], _candidates(words, 2), Settings(0.0, 500, output_tokens=140), 16, temper=PERSISTENT)),
-        Attack(Pipeline("given-answer", harvest.GIVEN_ANSWER[1:], _solved(real), LONG, 64, temper=PERSISTENT)),
+        Attack(Pipeline("given-answer", harvest.GIVEN_ANSWER[1:], Solved(real.bank), LONG, 64, temper=PERSISTENT)),
         Attack(Pipeline("toolformer", (Draft(),), _bare(real.bare["gpteacher-toolformer"]), Settings(0.7, 512, output_tokens=80), 16, temper=PERSISTENT)),
         Attack(Pipeline("bare-bank", (Draft(),), bank, LONG, 64, temper=PERSISTENT), templated=False),
         Attack(OWN["agentic-coding"][0]),
@@ -125,7 +148,7 @@ def _generation(real: Material, words: RealWording) -> list[Attack]:
 
 
 def _reasoning(real: Material) -> list[Attack]:
-    bank = _bank(real)
+    bank = Sharded(real.bank)
     orca = tuple(
         Draft("", "", f"You are an AI assistant. {manner}")
         for manner in (
@@ -144,7 +167,7 @@ def _reasoning(real: Material) -> list[Attack]:
         Attack(Pipeline("s1", (Draft(),), bank, Settings(None, 0, reasoning=True, output_tokens=2600), 60, temper=PERSISTENT), templated=False),
         Attack(Pipeline("nemo-solve-b", real.nemo["solve"][:2], bank, Settings(0.7, 16384, output_tokens=1500), 512, 16, temper=PERSISTENT)),
         Attack(Pipeline("orca", orca, bank, Settings(0.7, 2048, output_tokens=500), 32, temper=PERSISTENT)),
-        Attack(Pipeline("given-answer-b", harvest.GIVEN_ANSWER[:1], _solved(real), LONG._replace(reasoning=False), 64, temper=PERSISTENT)),
+        Attack(Pipeline("given-answer-b", harvest.GIVEN_ANSWER[:1], Solved(real.bank), LONG._replace(reasoning=False), 64, temper=PERSISTENT)),
     ]  # fmt: skip
 
 
@@ -171,15 +194,15 @@ def _grading(real: Material, words: RealWording) -> list[Attack]:
     )
     return [
         Attack(Pipeline("four-aspects", aspects, _candidates(words, 4), Settings(0.0, 500, output_tokens=300), 4, temper=PERSISTENT)),
-        Attack(Pipeline("prometheus", (Draft(),), _bare(real.rubric), Settings(1.0, 1024, output_tokens=250), 32, temper=PERSISTENT)),
-        Attack(Pipeline("nemo-judge-b", real.nemo["judge"][:2], _solved(real), Settings(0.0, 2048, output_tokens=300), 512, temper=PERSISTENT)),
-        Attack(Pipeline("self-improving", improve, _solved(real), Settings(0.7, 4096, output_tokens=900), 48, temper=PERSISTENT)),
+        Attack(Pipeline("prometheus", (real.rubric_draft,), _varied(real.rubric), Settings(1.0, 1024, output_tokens=250), 32, temper=PERSISTENT)),
+        Attack(Pipeline("nemo-judge-b", real.nemo["judge"][:2], Solved(real.bank), Settings(0.0, 2048, output_tokens=300), 512, temper=PERSISTENT)),
+        Attack(Pipeline("self-improving", improve, Solved(real.bank), Settings(0.7, 4096, output_tokens=900), 48, temper=PERSISTENT)),
     ]  # fmt: skip
 
 
 def _unseen(real: Material, words: RealWording) -> list[Attack]:
     """Added after the detector's patterns were frozen: other languages, agents, prompts that everybody uses."""
-    bank = _bank(real)
+    bank = Sharded(real.bank)
     chinese = Draft(
         "你是一位资深的数学老师。请针对下面的题目,先在草稿中反复推敲,再写出每一步的推导,最后单独一行给出结论。\n\n", "\n\n推导:"
     )
@@ -192,11 +215,13 @@ def _unseen(real: Material, words: RealWording) -> list[Attack]:
         "\n\nState a hypothesis, act, observe, and keep a written log of why.",
         "You control a terminal inside a fresh container and must make the failing specification pass. Exactly one command per message, preceded by an explanation of your plan.",
     )
-    public_agent = Draft("", "", words.agent(Random(5)))
+    public_agent = Draft("", "", real.agents[0])
+    popular = real.etl_drafts[0]
     use = Settings(0.7, 8192, reasoning=True, stream=True, output_tokens=350)
     return [
         Attack(Pipeline("chinese-reasoning", (chinese,), bank, LONG, 64, temper=PERSISTENT)),
         Attack(Pipeline("spanish-grading", (spanish,), _candidates(words, 1), Settings(0.0, 512, output_tokens=150), 16, temper=PERSISTENT)),
         Attack(Pipeline("agent-own", (own_agent,), words.question, use, 96, temper=PERSISTENT, trajectories=True)),
+        Attack(Pipeline("popular-template", (popular,), words.payload, LONG, 64, temper=PERSISTENT), templated=False),
         Attack(Pipeline("agent-public", (public_agent,), words.question, use, 96, temper=PERSISTENT, trajectories=True), templated=False),
     ]  # fmt: skip
