@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint format lock bench clean
+.PHONY: run test lint format bench image-check sbom panels generated clean
 
 run: $(VENV)/run.stamp
 	$(BIN)/python -m proxy serve
@@ -23,6 +23,23 @@ format: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python tests/bench/throughput.py
+
+# A wheel in an empty environment, by the Dockerfile's own steps, serving one request.
+image-check: $(VENV)/dev.stamp
+	$(BIN)/python -m deploy.check_image
+
+sbom: $(VENV)/dev.stamp
+	$(BIN)/python -m deploy.sbom sbom.json
+
+# The pictures of README and deploy/README.md, from a real run.
+panels: $(VENV)/dev.stamp
+	$(BIN)/python -m deploy.render_panels
+
+# Files made from the code; tests say when they are stale.
+generated: $(VENV)/dev.stamp
+	$(BIN)/python -m deploy.grafana.build
+	$(BIN)/python -m deploy.helm.build_schema
+	$(BIN)/python -m proxy reference policies
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -120,12 +120,26 @@ class Server:
         self.log.info("stopped", cut=cut)
 
     def reload(self) -> None:
-        """Look at every file again now (SIGHUP), certificates included."""
+        """Look at every file again now (SIGHUP)."""
         self._spawn(asyncio.to_thread(self._refresh))
+        self._look_at_certificates()
+
+    def _look_at_certificates(self) -> None:
         try:
-            self.listener.reload_certificates()
+            if self.listener.refresh_certificates():
+                self.log.info("reloaded", what="certificates")
         except (OSError, ssl.SSLError) as error:
-            self.log.warning("certificates not reloaded", error=str(error))
+            self.log.warning("not reloaded, the last good version stays in force", what="certificates", problems=[str(error)])
+
+    async def _look(self) -> None:
+        """Certificates and mounted secrets are replaced without a signal; look at them now and then, for ever."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            self._look_at_certificates()
+            for _, secrets in self.parts.secrets:
+                for name, secret in secrets:
+                    if await asyncio.to_thread(secret.refresh):
+                        self.log.info("reloaded", what=f"secret of {name}")
 
     def _refresh(self) -> None:
         self.parts.policies.refresh()
@@ -197,6 +211,7 @@ class Server:
             self._spawn(self._sweep(parts.detector))
         if not self.settings.watch:
             return
+        self._spawn(self._look())
         self._spawn(parts.policies.watch(lambda status: self._reloaded("policies", status)))
         self._spawn(parts.geo.watch(LOOK_EVERY_S, lambda status: self._reloaded("region databases", status)))
         if parts.accounts is not None:

@@ -28,7 +28,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+BARE = "bare pass-through, our data plane"
 CONCURRENCY = (1, 32, 256)
+EVENTS = 100
 TICKS_S = os.sysconf("SC_CLK_TCK")
 
 ANSWER = (
@@ -136,7 +138,11 @@ def main() -> None:
         folder = Path(name)
         os.chmod(folder, 0o755)  # noqa: PTH101, S103 - nginx drops its privileges
         rows, script = prepare(folder, stack, given.records)
-        report(rows, script, given)
+        report(rows, script, given, "request", 1)
+        streams = folder / "stream.lua"
+        streams.write_text((WRK % PROMPT).replace('"model":"demo"', '"model":"demo","stream":true'))
+        given.connections = [32]
+        report(stream_rows(folder, stack), streams, given, "event", EVENTS)
 
 
 def prepare(folder: Path, stack: ExitStack, records: str) -> tuple[list[tuple[str, int, int]], Path]:
@@ -152,20 +158,14 @@ def prepare(folder: Path, stack: ExitStack, records: str) -> tuple[list[tuple[st
     pool = f"upstream origin {{ server 127.0.0.1:{origin}; keepalive 256; }}"
     conf = nginx_conf(folder, port, 'proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection "";', pool)
     rows.append(("nginx proxy_pass", port, stack.enter_context(started(["nginx", "-c", str(conf), "-p", str(folder)], port))))
-    for label, role in (("bare pass-through, our data plane", "bare"), ("plain aiohttp proxy", "plain")):
+    for label, role in ((BARE, "bare"), ("plain aiohttp proxy", "plain")):
         port = free_port()
         command = [sys.executable, __file__, "--role", role, "--port", str(port), "--upstream", upstream]
         rows.append((label, port, stack.enter_context(started(command, port))))
+    shutil.copytree(ROOT / "policies", folder / "policies")
+    raise_limits(folder / "policies")
     for label, detect in (("proxy, policies without detector", "false"), ("proxy, everything", "true")):
-        port = free_port()
-        settings = folder / f"settings-{detect}.yaml"
-        settings.write_text(
-            f"policies: {folder}/policies\nlisten: {{port: {port}}}\nadmin: {{port: 0}}\nupstreams: [{{name: origin, url: '{upstream}'}}]\n"
-            f"log: {{records: {records}, file: {folder}/records-{detect}.jsonl}}\ndetection: {{enabled: {detect}}}\n"
-        )
-        shutil.copytree(ROOT / "policies", folder / "policies", dirs_exist_ok=True)
-        raise_limits(folder / "policies")
-        rows.append((label, port, stack.enter_context(started([sys.executable, "-m", "proxy", "serve", "-s", str(settings)], port))))
+        rows.append((label, *proxy(folder, stack, upstream, detect, records, detect)))
     return rows, script
 
 
@@ -177,7 +177,37 @@ def raise_limits(policies: Path) -> None:
     path.write_text(text)
 
 
-def report(rows: list[tuple[str, int, int]], script: Path, given: argparse.Namespace) -> None:
+def stream_rows(folder: Path, stack: ExitStack) -> list[tuple[str, int, int]]:
+    """The same proxies before an upstream that streams."""
+    origin = free_port()
+    stack.enter_context(started([sys.executable, __file__, "--role", "events", "--port", str(origin)], origin, core=1))
+    upstream = f"http://127.0.0.1:{origin}"
+    rows = [("upstream itself", origin, 0)]
+    port = free_port()
+    pool = f"upstream origin {{ server 127.0.0.1:{origin}; keepalive 256; }}"
+    location = 'proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off;'
+    conf = nginx_conf(folder, port, location, pool)
+    rows.append(("nginx proxy_pass", port, stack.enter_context(started(["nginx", "-c", str(conf), "-p", str(folder)], port))))
+    for label, role in ((BARE, "bare"), ("plain aiohttp proxy", "plain")):
+        port = free_port()
+        command = [sys.executable, __file__, "--role", role, "--port", str(port), "--upstream", upstream]
+        rows.append((label, port, stack.enter_context(started(command, port))))
+    rows.append(("proxy, everything", *proxy(folder, stack, upstream, "true", "file", "stream")))
+    return rows
+
+
+def proxy(folder: Path, stack: ExitStack, upstream: str, detect: str, records: str, name: str) -> tuple[int, int]:
+    """Start the proxy with the shipped policies; gives its port and process."""
+    port = free_port()
+    settings = folder / f"settings-{name}.yaml"
+    settings.write_text(
+        f"policies: {folder}/policies\nlisten: {{port: {port}}}\nadmin: {{port: 0}}\nupstreams: [{{name: origin, url: '{upstream}'}}]\n"
+        f"log: {{records: '{records}', file: {folder}/records-{name}.jsonl}}\ndetection: {{enabled: {detect}}}\n"
+    )
+    return port, stack.enter_context(started([sys.executable, "-m", "proxy", "serve", "-s", str(settings)], port))
+
+
+def report(rows: list[tuple[str, int, int]], script: Path, given: argparse.Namespace, unit: str, each: int) -> None:
     """Measure in interleaved rounds and print medians."""
     seconds, rounds = given.seconds, given.rounds
     for connections in given.connections:
@@ -187,13 +217,13 @@ def report(rows: list[tuple[str, int, int]], script: Path, given: argparse.Names
             for label, port, pid in rows:
                 before = cpu_s(pid)
                 rate, done, bad = wrk(f"http://127.0.0.1:{port}/v1/chat/completions", script, connections, seconds)
-                user, system = ((after - then) * 1e6 / max(done, 1) for after, then in zip(cpu_s(pid), before, strict=True))
-                results[label].append((rate, user, system))
+                user, system = ((after - then) * 1e6 / max(done * each, 1) for after, then in zip(cpu_s(pid), before, strict=True))
+                results[label].append((rate * each, user, system))
                 failed[label] += bad
         medians = {label: [statistics.median(values) for values in zip(*measured, strict=True)] for label, measured in results.items()}
-        _, bare_user, bare_system = medians["bare pass-through, our data plane"]
-        print(f"\n{connections} connections: median of {rounds} rounds of {seconds:g} s; CPU in microseconds per request")
-        print(f"{'':36}{'requests/s':>11}{'user':>8}{'to bare':>8}{'system':>8}{'all':>8}{'to bare':>8}{'errors':>8}")
+        _, bare_user, bare_system = medians[BARE]
+        print(f"\n{connections} connections: median of {rounds} rounds of {seconds:g} s; CPU in microseconds per {unit}")
+        print(f"{'':36}{unit + 's/s':>11}{'user':>8}{'to bare':>8}{'system':>8}{'all':>8}{'to bare':>8}{'errors':>8}")
         for label, (rate, user, system) in medians.items():
             cpu = (
                 f"{user:8.1f}{user / bare_user:8.2f}{system:8.1f}{user + system:8.1f}{(user + system) / (bare_user + bare_system):8.2f}"

@@ -15,9 +15,10 @@ from typing import Any, Final
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from proxy.adapters.traffic.certificates import Certificates
 from proxy.adapters.traffic.downstream import Downstream
 from proxy.adapters.traffic.preface import PrefacedServer
-from proxy.settings import Caps, Listen, Tls
+from proxy.settings import Caps, Listen
 
 Handle = Callable[[web.BaseRequest], Awaitable[Downstream]]
 Refuse = Callable[[Exception | None], tuple[int, bytes, bytes]]
@@ -86,7 +87,7 @@ class Listener(web.Server):
         self._settings = settings
         self._socket: asyncio.Server | PrefacedServer | None = None
         self._header_s = caps.header_s
-        self._context = tls_context(settings.tls) if settings.tls else None
+        self._certificates = Certificates(settings.tls) if settings.tls else None
 
     def __call__(self, named: str = "") -> RequestHandler:
         """A connection was accepted; `named` is the client that a PROXY protocol header names."""
@@ -104,20 +105,22 @@ class Listener(web.Server):
     async def open(self) -> tuple[str, int]:
         """Bind and listen. Gives the address bound. Raises OSError when that fails."""
         if self._settings.proxy_protocol_from:
-            self._socket = PrefacedServer(self, self._settings, self._header_s, self._context)
+            self._socket = PrefacedServer(self, self._settings, self._header_s, self._tls)
             return self._socket.open()
         loop = asyncio.get_running_loop()
         self._socket = await loop.create_server(
-            self, self._settings.host, self._settings.port, backlog=self._settings.backlog, ssl=self._context
+            self, self._settings.host, self._settings.port, backlog=self._settings.backlog, ssl=self._tls
         )
         host, port = self._socket.sockets[0].getsockname()[:2]
         return host, port
 
-    def reload_certificates(self) -> None:
-        """Use the files' present contents for new connections. Raises OSError or ssl.SSLError and keeps the old ones then."""
-        if self._settings.tls and self._context:
-            tls_context(self._settings.tls)  # a broken pair is noticed here, before the live context is touched
-            self._context.load_cert_chain(self._settings.tls.certificate, self._settings.tls.key)
+    @property
+    def _tls(self) -> ssl.SSLContext | None:
+        return self._certificates.context if self._certificates is not None else None
+
+    def refresh_certificates(self) -> bool:
+        """Use new certificate files for new connections; says whether there were any. Raises what `Certificates.refresh` raises."""
+        return self._certificates is not None and self._certificates.refresh()
 
     def stop_accepting(self) -> None:
         """Close the listening socket; open connections go on."""
@@ -136,14 +139,3 @@ class Listener(web.Server):
     def open_connections(self) -> int:
         """Client connections open now."""
         return len(self._connections)
-
-
-def tls_context(files: Tls) -> ssl.SSLContext:
-    """A server context from certificate files. Raises OSError or ssl.SSLError."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=files.client_ca)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    context.load_cert_chain(files.certificate, files.key)
-    if files.client_ca:
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context
