@@ -65,6 +65,8 @@ class Server:
         settings, parts = self.settings, self.parts
         injected = parts.secrets or (((await self._start_demo()), []),)
         self.upstreams = [Upstream(upstream, secrets) for upstream, secrets in injected]
+        if parts.detector is not None:
+            parts.detector.sweep(self.clock())  # the first search loads what later ones reuse: 0.1 s that no request should wait for
         self.store = limit_store(settings, parts.digest_key, self.log)
         self.handler = Handler(self._world())
         self.listener = Listener(self.handler, self._refuse_bytes, settings.listen, settings.caps)
