@@ -21,19 +21,22 @@ from proxy.adapters.traffic.forwarded import Trail
 from proxy.adapters.traffic.http1 import Head, read_head, upstream_headers
 from proxy.adapters.traffic.listener import ClientWire
 from proxy.adapters.traffic.upstream import Upstream, choose
+from proxy.adapters.traffic.websocket import check_upgrade, with_key_as_header
 from proxy.audit.record import Record
 from proxy.decide import Decider, Decision
 from proxy.detection.campaigns.ticket import Ticket
 from proxy.detection.observation import Observation
 from proxy.dialects import rewrite
 from proxy.dialects.call import NO_USAGE, ModelCall
-from proxy.dialects.dialect import Dialect, Route
+from proxy.dialects.dialect import Dialect, Route, RouteKind
 from proxy.dialects.routes import dialect_for_errors
 from proxy.errors import CallerError, UpstreamError
 from proxy.exchange import asking
 from proxy.exchange.budget import Allowance
 from proxy.exchange.noting import note_call, note_caller, note_decision, observation_of, own_headers
+from proxy.exchange.realtime import OPENING_COUNTS, Opening, converse, open_session
 from proxy.exchange.relay import Outgoing, relay
+from proxy.exchange.responses import Responses
 from proxy.exchange.uploads import Judged, decide_upload
 from proxy.identity.caller import Caller
 from proxy.identity.identify import Sources, identify
@@ -134,6 +137,9 @@ class Handler:
         record.method = request.method
         head = read_head(request._message, world.caps.header_bytes)
         route = asking.find(head, rules)
+        if head.upgrade:
+            check_upgrade(head, expected=route.kind is RouteKind.SOCKET)
+            head = with_key_as_header(head)
         record.endpoint, record.dialect = route.endpoint, route.dialect.name
         if self.open > world.caps.in_flight:
             return await _answer(down, record, replies.overloaded(route.dialect, record.id), "limited")
@@ -142,6 +148,8 @@ class Handler:
         caller, _ = identify(world.sources, peer.client, head.headers, head.query, record.at)  # 1 who is calling?
         note_caller(record, caller, world.digest)
         way = self._way(head, peer, caller)
+        if route.kind is RouteKind.SOCKET:
+            return await self._session(request, down, head, route, way, caller, rules, record)
 
         asked = await asking.read(request, down, head, route, rules.vocabulary.models.aliases, world.caps)  # 2 what is being asked?
         record.request_bytes = len(asked.raw)
@@ -170,6 +178,31 @@ class Handler:
             extended = allowance.extended if allowance is not None else 0
             await world.decider.settle(decision, record.usage, world.clock(), extended)  # 8 the real cost, whichever way it ended
         return None
+
+    async def _session(
+        self, request: web.BaseRequest, down: Downstream, head: Head, route: Route, way: str, caller: Caller, rules: Ruleset, record: Record
+    ) -> None:
+        """A realtime session: steps 2 to 5 as it opens, then again for each event in it."""
+        world = self.world
+        session = open_session(route, head, rules.vocabulary.models.aliases)
+        note_call(record, session.call)
+        observation = observation_of(caller, session.call, head, self._tls_fingerprint(head, _peer(request)))
+        decision = world.decider.judge(rules, caller, session.call, observation, record.at)
+        if decision.refusal is None:
+            decision = await world.decider.reserve(decision, record.at, OPENING_COUNTS)
+        note_decision(record, decision)
+        if not decision.allowed:
+            return await _answer(down, record, *_no(route, decision, record))
+        responses = Responses(world.decider, decision, session, caller, observation, record, world.clock)
+        try:
+            upstream = choose(world.upstreams, head.path, session.call.model)
+            if upstream is None:
+                return await _answer(down, record, replies.no_upstream(route.dialect, record.id), "rejected")
+            record.upstream = upstream.name
+            opening = Opening(upstream, head, way, own_headers(route, decision, record), world.caps.body_bytes)
+            await converse(opening, responses, request, down, record)
+        finally:
+            await responses.close()
 
     async def _decide(self, rules: Ruleset, caller: Caller, asked: asking.Asked, observation: Observation, now: float) -> Judged:
         if asked.upload is not None:

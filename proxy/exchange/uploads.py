@@ -1,7 +1,7 @@
 """Uploads: a form is one call; a batch is many, each judged as the call that it is, and all are paid for together or not at all.
 
-What stays a limit of this kind of upload: a file isn't rewritten. A line that a rule would lower is refused with the parameter's name, and so
-is one whose answer must be stripped, unless the same is stripped when the results are fetched.
+A file isn't rewritten: a line that a rule would lower is refused with the parameter's name, and so is one whose answer must be stripped,
+unless the same is stripped when the results are fetched.
 """
 
 from __future__ import annotations

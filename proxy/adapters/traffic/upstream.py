@@ -111,7 +111,7 @@ class Upstream:
 
     def head(self, method: str, target: str, headers: str, length: int) -> bytes:
         """The request head to send: `target` is a checked path with query, `headers` a block of checked lines."""
-        injected = "".join([f"{name}: {secret.value}\r\n" for name, secret in self._secrets])
+        injected = "".join([f"{name}: {value}\r\n" for name, value in self.injected])
         framing = f"content-length: {length}\r\n" if length or method in {"POST", "PUT", "PATCH"} else ""
         return f"{method} {self._base}{target} HTTP/1.1\r\nhost: {self._host}\r\n{headers}{injected}accept-encoding: identity\r\n{framing}\r\n".encode(
             "ascii"
@@ -154,6 +154,11 @@ class Upstream:
             raise UpstreamError("timeout", "the model endpoint did not accept a connection in time") from error
         except (ClientError, OSError) as error:
             raise UpstreamError("connect", "the model endpoint could not be reached") from error
+
+    @property
+    def injected(self) -> list[tuple[str, str]]:
+        """Headers of the operator's, with their present values."""
+        return [(name, secret.value) for name, secret in self._secrets]
 
     @property
     def session(self) -> ClientSession:
