@@ -6,13 +6,11 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from tests.dialects import rows_openai, rows_others
 from tests.dialects.corpus import Path, Row, put
+from tests.dialects.rows.every import ROWS
 
-READERS: dict[str, Row] = {
-    **{f"openai-{name}": row for name, row in rows_openai.ROWS.items()},
-    **{"-".join(key): row for key, row in rows_others.ROWS.items()},
-}
+READERS = {"-".join(key): row for key, row in ROWS.items() if key[0] != "azure"}
+"""Azure's requests are read by OpenAI's readers."""
 
 
 class Case(NamedTuple):

@@ -11,8 +11,8 @@ from proxy.dialects.batch import read_upload
 from proxy.dialects.routes import find_route
 from proxy.dialects.uploads.lines import BATCHABLE
 from proxy.errors import CallerError, Fault
-from tests.dialects import rows_openai
 from tests.dialects.corpus import fault_of
+from tests.dialects.rows import openai
 
 TYPE = "multipart/form-data; boundary=cut"
 FILES = find_route("POST", "/v1/files")
@@ -32,7 +32,7 @@ def line(url: str, body: Any, **more: Any) -> bytes:
 
 
 def test_each_line_is_read_as_a_request_of_its_own():
-    rows = {name: rows_openai.ROWS[name] for name in sorted(BATCHABLE)}
+    rows = {name: openai.ROWS[name] for name in sorted(BATCHABLE)}
     content = b"\n".join(line(row.path, {**row.least, "model": f"m-{name}"}) for name, row in rows.items())
     upload = read_upload(FILES, TYPE, form(content, purpose="batch"))
     assert (upload.call.endpoint, upload.call.batch_size) == ("files.upload", len(rows))
@@ -49,9 +49,7 @@ def test_line_ends_and_blank_lines_count_nothing(end):
 
 
 def test_azure_lines_without_a_version_are_read():
-    upload = read_upload(
-        find_route("POST", "/openai/files"), TYPE, form(line("/chat/completions", rows_openai.CHAT.least), purpose="batch")
-    )
+    upload = read_upload(find_route("POST", "/openai/files"), TYPE, form(line("/chat/completions", openai.CHAT.least), purpose="batch"))
     assert [(found.call.dialect, found.call.endpoint) for found in upload.lines] == [("azure", "chat.completions")]
 
 

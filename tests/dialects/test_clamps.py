@@ -15,7 +15,7 @@ from proxy.dialects.rewrite import EFFORTS
 from proxy.dialects.routes import find_route
 from proxy.errors import CallerError
 from tests.dialects.corpus import Probe, Row, put
-from tests.dialects.test_matrix import ROWS
+from tests.dialects.rows.every import ROWS
 
 BOUNDS: dict[str, tuple[str, Any]] = {
     "max_output_tokens": ("max_tokens", 50),

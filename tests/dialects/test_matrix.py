@@ -12,14 +12,9 @@ from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import Route, RouteKind
 from proxy.dialects.routes import ENDPOINTS, find_route
 from proxy.errors import CallerError, Fault
-from tests.dialects import rows_openai, rows_others
 from tests.dialects.corpus import CANARY, Probe, Row, put
+from tests.dialects.rows.every import ROWS
 
-ROWS: dict[tuple[str, str], Row] = {
-    **{("openai", name): row for name, row in rows_openai.ROWS.items()},
-    **{("azure", name): row._replace(path=row.path.replace("/v1/", "/openai/v1/")) for name, row in rows_openai.ROWS.items()},
-    **rows_others.ROWS,
-}
 FIELDS = tuple(ModelCall._fields[3:-1])
 UNREAD = {"texts", "inspected", "batch_size"}
 """Fields with a test of their own below, or that no single call sets."""

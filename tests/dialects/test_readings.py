@@ -18,7 +18,7 @@ from proxy.dialects.tokens import of_texts
 from proxy.dialects.wire.keys import KNOWN, READ, check_spelling, fold
 from proxy.errors import CallerError, Fault
 from tests.dialects.corpus import fault_of
-from tests.dialects.test_matrix import ROWS
+from tests.dialects.rows.every import ROWS
 
 CHAT = find_route("POST", "/v1/chat/completions")
 MESSAGES = find_route("POST", "/v1/messages")
