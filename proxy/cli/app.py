@@ -6,9 +6,9 @@ import sys
 
 import typer
 
-from proxy.cli import serve, settings
-from proxy.cli.policies import check, diff
-from proxy.cli.traffic import replay
+from proxy.cli import records, serve, settings
+from proxy.cli.policies import check, diff, explain, stock
+from proxy.cli.traffic import bank, drill, replay
 
 
 def build() -> typer.Typer:
@@ -21,7 +21,7 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for group in (serve, settings, check, diff, replay):
+    for group in (serve, settings, check, explain, diff, stock, replay, drill, bank, records):
         group.register(app)
     return app
 

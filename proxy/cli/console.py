@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 
 import typer
 from rich import box
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 
 from proxy.errors import ConfigError, Problem
@@ -19,6 +19,7 @@ err: Final = Console(stderr=True, highlight=False, soft_wrap=True)
 
 FINDINGS: Final = 1
 UNUSABLE: Final = 2
+_PAGE_CHARS: Final = 160
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -65,7 +66,12 @@ def table(titles: Iterable[str], rows: Iterable[Iterable[object]], *, right: Ite
         shown.add_column(title, justify="right" if title in numbers else "left", overflow="fold")
     for row in rows:
         shown.add_row(*(_cell(value) for value in row))
-    out.print(shown, soft_wrap=False)
+    show(shown)
+
+
+def show(drawn: RenderableType) -> None:
+    """Print what is drawn: as wide as the terminal; wide, for whoever reads it later, where there is none."""
+    Console(highlight=False, width=None if out.is_terminal else _PAGE_CHARS).print(drawn)
 
 
 def _cell(value: object) -> str:

@@ -173,3 +173,11 @@ def test_the_same_traffic_gives_the_same_outcomes_every_time():
     lines = [line(AT + step, client_ip=KOREA if step % 5 == 0 else GERMANY) for step in range(50)]
     first, second = ([as_line(one, {}) for one in replay(REGION + ONE_AT_A_TIME, lines, detector=True)] for _ in range(2))
     assert first == second
+
+
+def test_an_address_that_policy_passes_unread_is_passed():
+    policies = NONE + """uninspected: ["GET /v1/unheard_of"]
+"""
+    replayed = replay(policies, [line(method="GET", path="/v1/unheard_of", body=None), line(path="/v1/unheard_of")])
+    assert [(one.outcome, one.rule) for one in replayed] == [("allow", ""), ("refuse", "rejected.unknown_endpoint")]
+    assert replayed[0].decision.facts["request.inspected"] is False

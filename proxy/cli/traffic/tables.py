@@ -39,7 +39,7 @@ def _tell_campaigns(campaigns: list[CampaignReport]) -> None:
     tell(f"{len(campaigns)} campaigns found")
     for report in campaigns[:_MOST_CAMPAIGNS]:
         detected = min((at for _, at in report.level_at), default=0.0)
-        tell(f"  {report.id}: level {report.level}, {report.size} accounts, first detected {moment(detected)}")
+        tell(f"  {report.id}: level {report.level} now, {report.size} accounts, first detected {moment(detected)}")
         for evidence in report.evidence:
             tell(f"    {evidence.log10:+.1f} {evidence.family}: {evidence.sentence}")
 
@@ -47,8 +47,8 @@ def _tell_campaigns(campaigns: list[CampaignReport]) -> None:
 def tell_labelled(labelled: Labelled) -> None:
     """Detection measured against the labels of the lines."""
     table(("accounts at level", "found, 95 %", "touched wrongly, 95 %", "requests until, median", "p90"), _rates(labelled))
-    kinds = ((kind, *(_share(labelled.touched(level, kind)) for level in LEVELS)) for kind in labelled.kinds())
-    table(("honest accounts at level", *(f">= {level}" for level in LEVELS)), kinds)
+    kinds = ((kind, *(_short(labelled.touched(level, kind)) for level in LEVELS)) for kind in labelled.kinds())
+    table(("honest accounts at level, 95 %", *(f">= {level}" for level in LEVELS)), kinds)
     tell_fates(labelled.campaigns())
 
 
@@ -74,6 +74,10 @@ def _rates(labelled: Labelled) -> Iterator[tuple[object, ...]]:
 
 def _share(part: Share) -> str:
     return f"{part.hits}/{part.cases} = {part.value:.2%} ({part.low:.2%} to {part.high:.2%})" if part.cases else "none"
+
+
+def _short(part: Share) -> str:
+    return f"{part.hits}/{part.cases} ({part.low:.1%} to {part.high:.1%})"
 
 
 def _percent(part: float, whole: float) -> str:
