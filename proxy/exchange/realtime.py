@@ -87,14 +87,17 @@ async def converse(opening: Opening, responses: Responses, request: web.BaseRequ
 async def _relay(responses: Responses, client: Socket, above: Socket, record: Record) -> End:
     """Both directions at once; the first that ends ends both."""
     loop = asyncio.get_running_loop()
-    ways = {loop.create_task(_up(responses, client, above, record)), loop.create_task(_down(responses, client, above, record))}
+    ways = [loop.create_task(_up(responses, client, above, record)), loop.create_task(_down(responses, client, above, record))]
     try:
-        done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        return done.pop().result()
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+    except asyncio.CancelledError:
+        if not any(way.done() for way in ways):  # else it had ended, and the client's connection with it
+            raise
     finally:
         for way in ways:
             way.cancel()
         await asyncio.gather(*ways, return_exceptions=True)
+    return next(way.result() for way in ways if not way.cancelled())
 
 
 async def _up(responses: Responses, client: Socket, above: Socket, record: Record) -> End:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import OPEN
 from tests.e2e.conftest import status
-from tests.e2e.recorded import recorded
+from tests.e2e.sharing import recorded
 
 POLICIES = {
     "rules.yaml": """

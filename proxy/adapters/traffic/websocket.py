@@ -107,7 +107,7 @@ async def accept(request: web.BaseRequest, protocol: str, own_headers: bytes, mo
     """Accept the client's side. Raises CallerError for a handshake that isn't one."""
     wire: web.WebSocketResponse[Any] = web.WebSocketResponse(
         protocols=(protocol,) if protocol else (), compress=False, max_msg_size=most_bytes, heartbeat=HEARTBEAT_S, timeout=CLOSE_S,
-        decode_text=False,
+        autoclose=False, decode_text=False,
     )  # fmt: skip
     lines = own_headers.decode("ascii").split("\r\n")
     wire.headers.update({"server": "tos-proxy", **dict(line.split(": ", 1) for line in lines if line)})
@@ -132,7 +132,7 @@ async def connect(upstream: Upstream, head: Head, target: str, way: str, most_by
     try:
         wire: ClientWebSocketResponse[Any] = await session.ws_connect(
             upstream.websocket_target(target), headers=headers, protocols=offered, max_msg_size=most_bytes, heartbeat=HEARTBEAT_S,
-            decode_text=False,
+            autoclose=False, decode_text=False,
         )  # fmt: skip
     except BaseException as error:
         await session.close()
