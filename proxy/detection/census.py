@@ -12,6 +12,7 @@ from proxy.detection.accounts.table import Accounts
 from proxy.detection.campaigns.board import Board
 from proxy.detection.campaigns.shared_text import SharedText
 from proxy.detection.campaigns.ticket import Ticket
+from proxy.detection.campaigns.watch import Spread
 from proxy.detection.config import DetectionConfig
 from proxy.detection.index.batch import Batch
 from proxy.detection.index.fingerprints import Fingerprints
@@ -51,10 +52,8 @@ class Census:
             rates = expected(shared.history, self._active(), self._exposure)
             spread = decades(shared.now, rates, float(self.index.used + 1))
             hot = (spread >= MIN_SPREAD) & (shared.now >= MIN_PRINCIPALS)
-            gained = zip(*(column[hot].tolist() for column in (shared.fingerprints, spread, shared.now, shared.places)), strict=True)
-            fresh = {
-                fingerprint: place for fingerprint, surprise, count, place in gained if self._board.watch.add(fingerprint, surprise, count)
-            }
+            gained = zip(*(column[hot].tolist() for column in (shared.fingerprints, shared.places, spread, shared.now, rates)), strict=True)
+            fresh = {one: place for one, place, *said in gained if self._board.watch.add(one, Spread(*said))}
             if fresh:
                 self._found(fresh, tickets, now)
         self._batch.clear()

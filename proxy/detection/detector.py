@@ -88,7 +88,7 @@ class Detector:
         account = self._account(observation, now)
         call = observation.call
         bits = shape(call)
-        self._population.request(call.model, harvesting=bits & (REASONING | SAMPLED) != 0, banked=extraction.in_bank, now=now)
+        self._population.request(call.model, harvesting=bits & (REASONING | SAMPLED) != 0, banked=extraction.question != 0, now=now)
         account.began(observation, extraction, bits, now)
         ticket = Ticket(account, extraction.fingerprints, now)
         if len(self._tickets) < self._config.in_flight:
@@ -97,8 +97,9 @@ class Detector:
             return ticket
         self._census.add(extraction.fingerprints, account, self._tickets, now)
         text = self._board.match(extraction.fingerprints, now)
-        key = settings_key(call, intents=extraction.intents != 0, in_bank=extraction.in_bank)
-        for candidate in (text.candidate if text is not None else None, self._board.trait(key, text, account, now)):
+        flags = (extraction.intents != 0) + 2 * (extraction.question != 0)
+        trait = self._board.trait(settings_key(call), flags, text, account, now)
+        for candidate in (text.candidate if text is not None else None, trait):
             if candidate is not None:
                 self._board.send(ticket, candidate, extraction, bits, call.model, now)
                 if candidate.level:

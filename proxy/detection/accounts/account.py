@@ -82,7 +82,7 @@ class Account:
         self.last_seen = max(self.last_seen, now)
         self.age_days = observation.age_days
         self.continued += extraction.continues
-        self.banked += extraction.in_bank
+        self.banked += extraction.question != 0
         self.reasoning += shape & REASONING != 0
         self.maximised += shape & MAXIMISED != 0
         self.sampled += shape & SAMPLED != 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -113,20 +114,25 @@ class Board:
         candidate.independence.start(ticket.account.principal, now)
         ticket.candidates.append(candidate)
 
-    def trait(self, key: int, text: SharedText | None, account: Account, now: float) -> Candidate | None:
-        """The candidate of those who are new to a trait, unless the request is a sending of a template that is known."""
-        if text is not None and text.candidate.size >= TEMPLATE_MEMBERS:
+    def trait(self, settings: int, flags: int, text: SharedText | None, account: Account, now: float) -> Candidate | None:
+        """The candidate of those who are new to settings and use them for one kind of text, unless they send a template that is known.
+
+        `flags` (0 to 3) tell the kind of text: with intent, with a question of a bank.
+        """
+        key = settings ^ flags
+        if text is not None and text.candidate.size >= TEMPLATE_MEMBERS and not text.candidate.popular:
             return None
         number = self._traits_followed.get(key)
         candidate = self.candidates.get(number) if number is not None else None
         if candidate is not None and account.principal in candidate.principals:
             return candidate
-        if not self.traits.newcomer(key, account.principal):
+        if not self.traits.newcomer(settings, account.principal):
             return None
         if candidate is None:
             self._now = now
             candidate = self._new(key)
             candidate.member_from = TRAIT_SENDINGS
+            candidate.rarity = math.log10((self._population.accounts + 1.0) / (self.traits.regulars(settings) + 1.0))
             self._traits_followed[key] = candidate.number
         return candidate
 

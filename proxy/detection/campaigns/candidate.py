@@ -22,8 +22,8 @@ from proxy.detection.text.intent import MAX_INTENTS
 
 TEMPLATE_MEMBERS: Final = 32
 """Senders from which a text is a template rather than one question asked of several."""
-PURE_RATIO: Final = 0.12
-"""Outsiders among the senders would raise the ratio of `Pinned` by their share."""
+POPULAR: Final = 3.0
+"""Senders expected from history, from which a text is common property."""
 SAMPLE: Final = 32
 IDENTIFIERS: Final = 64
 MODELS: Final = 8
@@ -61,6 +61,7 @@ class Candidate:
         self.sample: list[str] = []
         self.identifiers: dict[int, int] = {}
         self.prompts = Distinct()
+        self.questions = Distinct()
         self.independence = Independence(now)
         self.pinned: Pinned = UNKNOWN
         self.pinned_at = now
@@ -77,6 +78,8 @@ class Candidate:
         self.note = ""
         self.member_from = 1
         """Sendings that make a sender a member, at least."""
+        self.rarity = 0.0
+        """log10 of accounts for each earlier user of the settings they share; 0.0 where they share a text."""
         self.established = 0
         """Senders with that many."""
         self.ordinary = 0.0
@@ -94,14 +97,17 @@ class Candidate:
         return max((text.spread for text in self.texts), default=0.0)
 
     @property
+    def popular(self) -> bool:
+        """All that is shared was known before: its senders may be regular users of it."""
+        return bool(self.texts) and min(text.expected for text in self.texts) > POPULAR
+
+    @property
     def thin(self) -> bool:
         """Few senders and no sign of shared workers: one question that a campaign asks several times, and others may ask too."""
         return self.size < TEMPLATE_MEMBERS and not any(family == "timing" for family, _ in self.verdict.families)
 
     def admits(self, sendings: int) -> bool:
         """Whether so many sendings make a member."""
-        if self.member_from > 1 and self.pinned.ratio < PURE_RATIO:
-            return sendings >= self.member_from - 1  # hardly anybody but the shared workers sends it
         return sendings >= (max(2, self.member_from) if self.thin else self.member_from)
 
     def current(self) -> Candidate:
@@ -119,7 +125,9 @@ class Candidate:
         self.maximised += shape & MAXIMISED != 0
         self.reasoning += shape & REASONING != 0
         self.sampled += shape & SAMPLED != 0
-        self.banked += extraction.in_bank
+        if extraction.question:
+            self.banked += 1
+            self.questions.add(extraction.question)
         self.prompts.add(extraction.exact)
         bits = extraction.intents
         self.intended += bits != 0
@@ -166,6 +174,7 @@ class Candidate:
         self.sum_squares = sum(count * count for count in self.principals.values())
         self.sample = list(dict.fromkeys(self.sample + other.sample))[:SAMPLE]
         self.prompts.merge(other.prompts)
+        self.questions.merge(other.questions)
         self.independence.absorb(other.independence, now)
         if other.pinned.decades > self.pinned.decades:
             self.pinned, self.pinned_at = other.pinned, other.pinned_at

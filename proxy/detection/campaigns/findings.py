@@ -19,9 +19,10 @@ from proxy.detection.text.intent import Intents
 MIN_SENDINGS = 12
 """Shares of fewer sendings say nothing."""
 MIN_MEMBERS = 8
-FEW_PROMPTS = 4.0
-SAME_PROMPTS = 0.15
-"""Different prompts for each member, below which members send the same."""
+COMMON_PROMPTS = 0.2
+"""Share of the members that send the same prompt, on average: pipelines that sample a prompt sixteen times spread it thinner."""
+FEW_QUESTIONS = 6.0
+"""Fewer are an exercise sheet."""
 COMPANY_TIMES = 2.0
 """How much more common a campaign's members must be among a text's senders than among all accounts: they may be busy customers too."""
 
@@ -84,11 +85,6 @@ def _timing(candidate: Candidate) -> Iterator[_Raw]:
         )
     elif pinned.ratio >= 0.7:
         yield "timing.independent", pinned.weight, f"their requests in flight vary as independent accounts' do (ratio {pinned.ratio:.2f})"
-    if candidate.member_from > 1:
-        return  # those who share a trait are a mixture: their counts say nothing
-    ratio = dispersion(candidate.size, sum(candidate.principals.values()), candidate.sum_squares)
-    yield "timing.even", evenness(ratio), f"their counts differ {ratio:.2f} times as much as chance alone lets them"
-    yield "timing.uneven", ratio, f"their counts differ {ratio:.1f} times as much as chance alone lets them, as users' do"
     pause = candidate.pauses.decades()
     yield (
         "timing.common_pause",
@@ -108,14 +104,20 @@ def _intent(candidate: Candidate, intents: Intents) -> Iterator[_Raw]:
 def _harvest(candidate: Candidate, shares: Shares) -> Iterator[_Raw]:
     single = 1.0 - candidate.continued / candidate.sendings
     distinct = candidate.prompts.count()
-    if _one_prompt(candidate):
-        yield "harvest.same_prompt", 1.0, f"their {candidate.sendings} sendings are only some {distinct:.0f} different prompts"
-    else:
-        yield (
-            "harvest.one_way",
-            single,
-            f"{single:.0%} of {candidate.sendings} sendings continue no conversation, with some {distinct:.0f} prompts",
-        )
+    common = candidate.sendings / (max(distinct, 1.0) * candidate.size)
+    if candidate.texts and common >= COMMON_PROMPTS:
+        told = f"they send the same some {distinct:.0f} prompts, each by {common:.0%} of the accounts: an exercise, a job or a joke"
+        yield "harvest.same_prompts", common, told
+        return
+    yield (
+        "harvest.one_way",
+        single,
+        f"{single:.0%} of {candidate.sendings} sendings continue no conversation, with some {distinct:.0f} prompts",
+    )
+    if candidate.texts:  # those who share a trait alone are a mixture: their counts say nothing
+        ratio = dispersion(candidate.size, sum(candidate.principals.values()), candidate.sum_squares)
+        yield "harvest.even", evenness(ratio), f"their counts differ {ratio:.2f} times as much as chance alone lets them"
+        yield "harvest.uneven", ratio, f"their counts differ {ratio:.1f} times as much as chance alone lets them, as users' do"
     yield "harvest.follow_ups", 1.0 - single, f"{1.0 - single:.0%} of {candidate.sendings} sendings continue a conversation"
     wanting = max(candidate.reasoning, candidate.sampled) / candidate.sendings
     yield (
@@ -125,15 +127,12 @@ def _harvest(candidate: Candidate, shares: Shares) -> Iterator[_Raw]:
     )
 
 
-def _one_prompt(candidate: Candidate) -> bool:
-    """The shared text is the whole prompt: an exercise sheet, a joke, a job. That it is in a bank says that it is known, not who asks."""
-    return candidate.prompts.count() < max(FEW_PROMPTS, SAME_PROMPTS * candidate.size)
-
-
 def _bank(candidate: Candidate, shares: Shares) -> Iterator[_Raw]:
     share = candidate.banked / candidate.sendings
-    if share > max(0.3, 3.0 * shares.banked) and not _one_prompt(candidate):
-        yield "bank.shared", share, f"{share:.0%} of {candidate.sendings} sendings carry a question of a published bank"
+    questions = candidate.questions.count()
+    if share > max(0.3, min(0.7, 3.0 * shares.banked)) and questions >= FEW_QUESTIONS:
+        told = f"{share:.0%} of {candidate.sendings} sendings carry a question of a published bank, some {questions:.0f} different ones"
+        yield "bank.shared", share, told
 
 
 def _company(candidate: Candidate, company: Company, population: Population) -> Iterator[_Raw]:
@@ -150,6 +149,9 @@ def _company(candidate: Candidate, company: Company, population: Population) -> 
 
 def _identity(candidate: Candidate, population: Population) -> Iterator[_Raw]:
     size, everyone = candidate.size, population.accounts
+    if candidate.rarity:
+        told = f"{size} accounts began to use the same settings (key {candidate.id}), which 1 in 10^{candidate.rarity:.1f} accounts used before"
+        yield "identity.settings", candidate.rarity, told
     if size < MIN_MEMBERS:
         return
     for identifier, users in sorted(candidate.identifiers.items(), key=lambda item: -item[1])[:4]:

@@ -17,6 +17,12 @@ from proxy.detection.observation import NO_SIGNALS, Signals
 from proxy.detection.text.intent import Intents
 
 OWN_REQUESTS: Final = 10
+TRAIT_SHARE: Final = 0.5
+"""Of an account's requests, that must show a trait to make it a member: settings may agree by chance."""
+TRAIT_MOST: Final = 0.8
+TRAIT_REQUESTS: Final = 8
+RARE: Final = 1.5
+"""To punish for settings alone they must be rare (log10), and nearly all that the account sends."""
 OUTLIER_TIMES: Final = 4.0
 OUTLIER_MORE: Final = 10.0
 REVIEW_S: Final = 900.0
@@ -50,7 +56,7 @@ class Reviewer:
         best: Candidate | None = None
         for number, count in account.memberships.items():
             candidate = self._board.get(number)
-            if candidate is None or not candidate.admits(count):
+            if candidate is None or not candidate.admits(count) or (not candidate.texts and count < TRAIT_SHARE * account.requests):
                 continue
             if best is None or candidate.verdict.log10_odds > best.verdict.log10_odds:
                 best = candidate
@@ -86,8 +92,9 @@ class Reviewer:
         target = level_of(self.table, verdict, (chance - 0.5) * THRESHOLD_JITTER)
         if campaign is not None:
             target = min(target, max(campaign.level, 1)) if campaign.level else 0
-        if campaign is not None and campaign.member_from > 1 and self._outlier(account, campaign):
-            target = min(target, 1)
+        if target > 1 and campaign is not None and not self._certain(account, campaign):
+            target = 1
+            verdict = verdict._replace(log10_odds=min(verdict.log10_odds, self.table.level_log_odds[1]))
         if now < standing.exempt_until:
             target = 0
         wanted = target
@@ -103,9 +110,13 @@ class Reviewer:
         standing.signals = self._signals(standing.level, verdict, campaign)
         return verdict
 
-    def _outlier(self, account: Account, campaign: Candidate) -> bool:
-        """The account sends far more than the members do: an evaluation of its own rather than a share of theirs."""
-        return campaign.principals.get(account.principal, 0) > OUTLIER_TIMES * campaign.ordinary + OUTLIER_MORE
+    def _certain(self, account: Account, campaign: Candidate) -> bool:
+        """Whether what the account shares is enough to punish it for what the campaign does."""
+        if campaign.texts:
+            return not campaign.popular
+        count = account.memberships.get(campaign.number, 0)
+        ordinary = count <= OUTLIER_TIMES * campaign.ordinary + OUTLIER_MORE  # far more is work of its own
+        return ordinary and campaign.rarity >= RARE and count >= TRAIT_REQUESTS and count >= TRAIT_MOST * account.requests
 
     def _signals(self, level: int, verdict: Verdict, campaign: Candidate | None) -> Signals:
         families = tuple(family for family, _ in verdict.families)

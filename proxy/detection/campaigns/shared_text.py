@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -34,7 +35,7 @@ class Change(NamedTuple):
 class SharedText:
     """One template, or one popular passage."""
 
-    __slots__ = ("_pending", "candidate", "fingerprints", "key", "sendings", "spread", "typical")
+    __slots__ = ("_pending", "candidate", "expected", "fingerprints", "key", "sendings", "spread", "typical")
 
     def __init__(self, key: int, candidate: Candidate) -> None:
         """`key` is the smallest of the founding fingerprints."""
@@ -46,6 +47,8 @@ class SharedText:
         """Fingerprints in a typical sending."""
         self.spread = 0.0
         """-log10 of the number of such texts expected by chance."""
+        self.expected = math.inf
+        """Senders that history let one expect, of the rarest fingerprint."""
         self.sendings = 0
         self._pending: dict[int, int] = {}
 

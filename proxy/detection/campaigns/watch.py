@@ -19,6 +19,8 @@ class Spread(NamedTuple):
 
     decades: float
     principals: int
+    expected: float
+    """Principals that history lets one expect."""
 
 
 class Watch:
@@ -33,16 +35,16 @@ class Watch:
     def __len__(self) -> int:
         return len(self._watched)
 
-    def add(self, fingerprint: int, spread: float, principals: int) -> bool:
+    def add(self, fingerprint: int, spread: Spread) -> bool:
         """Look for a fingerprint from now on; whether that is new. Of too many loose ones the oldest is dropped."""
         known = self._watched.get(fingerprint)
         if known is not None:
-            if principals <= known.most():
-                known.spread = max(known.spread, spread)
+            if spread.principals <= known.most():
+                known.spread = max(known.spread, spread.decades)
                 return False
             del known.fingerprints[fingerprint]  # far more accounts send it than the text it came with: a popular phrase in it
         new = fingerprint not in self._loose
-        self._loosen(fingerprint, Spread(spread, principals))
+        self._loosen(fingerprint, spread)
         return new and known is None
 
     def hits(self, fingerprints: Iterable[int]) -> list[int]:
@@ -97,10 +99,12 @@ class Watch:
                 self._settle(fingerprint, text)
         for fingerprint in change.leaving:
             del text.fingerprints[fingerprint]
-            self._loosen(fingerprint, Spread(text.spread, text.candidate.size))
+            self._loosen(fingerprint, Spread(text.spread, text.candidate.size, text.expected))
 
     def _settle(self, fingerprint: int, text: SharedText) -> None:
-        text.spread = max(text.spread, self._loose.pop(fingerprint).decades)
+        spread = self._loose.pop(fingerprint)
+        text.spread = max(text.spread, spread.decades)
+        text.expected = min(text.expected, spread.expected)
         text.fingerprints[fingerprint] = 0
         self._watched[fingerprint] = text
 

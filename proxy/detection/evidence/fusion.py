@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 
 from proxy.detection.evidence.table import LEVELS, EvidenceTable
 
-SUPPORTING: Final = 0.3
-"""log10 weight from which a family counts as support: odds of two to one."""
+SUPPORTING: Final = 0.5
+"""log10 weight from which a family counts as support: odds of three to one."""
 
 
 class Finding(NamedTuple):
@@ -62,7 +62,7 @@ def fuse(table: EvidenceTable, findings: Iterable[Finding], fade: float = 1.0) -
 def level_of(table: EvidenceTable, verdict: Verdict, slack: float = 0.0) -> int:
     """The highest level whose probability and number of families are reached; `slack` shifts the thresholds, in log10 odds.
 
-    Above level 1 accounts must be shown to act together: one customer alone, whatever it does, is a customer to talk to.
+    Above level 1 accounts must be shown to act as one: the same text for the same purpose is what a course or a tool does too.
     """
     level = 0
     for place in range(LEVELS):

@@ -35,7 +35,7 @@ class Family(_Model):
     cap: Annotated[float, Field(ge=0.0, le=10.0)]
     floor: Annotated[float, Field(ge=-10.0, le=0.0)] = 0.0
     together: bool = False
-    """It shows accounts acting together. Without one such family no account rises above level 1."""
+    """It shows accounts acting as one, which a class, a popular tool or an office don't. Without such a family none rises above level 1."""
     means: str
     source: str
 

@@ -53,6 +53,11 @@ class Traits:
             trait.new.add(principal)
         return len(trait.new) >= NEWCOMERS
 
+    def regulars(self, key: int) -> int:
+        """Users in earlier generations."""
+        trait = self._traits.get(key)
+        return len(trait.regular) if trait is not None else 0
+
     def rotate(self) -> None:
         """A generation ends: its newcomers are regular users now."""
         for trait in self._traits.values():
@@ -61,10 +66,10 @@ class Traits:
             trait.new.clear()
 
 
-def settings_key(call: ModelCall, *, intents: bool, in_bank: bool) -> int:
-    """Hash of what the software chose, whichever model and API it calls: limits, sampling, and what kind of text it sends."""
+def settings_key(call: ModelCall) -> int:
+    """Hash of what the software chose, whichever model and API it calls: limits and sampling."""
     told = (
         call.stream, call.max_output_tokens, call.n, call.temperature, call.logprobs, call.top_logprobs, call.reasoning, call.reasoning_effort, call.reasoning_budget,
-        bool(call.tools), call.seed is None, intents, in_bank,
+        bool(call.tools), call.seed is None,
     )  # fmt: skip
     return xxh3_64_intdigest(repr(told).encode("utf-8", "replace"))

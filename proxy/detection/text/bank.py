@@ -41,19 +41,22 @@ class QuestionBank:
         self._bits = bits
         self._mask = np.uint64(bits.size * 8 - 1)
 
-    def holds(self, sums: Words) -> bool:
-        """Whether a text, given by its words' prefix sums, holds at least two runs of the bank (one, if it makes only one)."""
+    def question(self, sums: Words) -> int:
+        """The question that a text holds, given by its words' prefix sums; 0 for none.
+
+        A text holds a question by two of its runs (one, if it makes only one). The number is the same wherever the question stands.
+        """
         grams = _grams(sums)
         if not grams.size:
-            return False
+            return 0
         found = grams
         for probe in range(_PROBES):
             places = _places(found, probe, self._mask)
             bits = self._bits.take((places >> _BYTE).view(np.int64)) & _BIT.take((places & _IN_BYTE).view(np.int64))
             found = found[bits != 0]
             if found.size < min(2, grams.size):
-                return False
-        return True
+                return 0
+        return int(found.min()) or 1
 
     def to_bytes(self) -> bytes:
         """The file form; `load_bank` reads it."""

@@ -38,7 +38,8 @@ class Reading(NamedTuple):
     fingerprints: tuple[int, ...]
     intents: int
     """Bits, see `Intents.of`."""
-    in_bank: bool
+    question: int
+    """Of the bank; 0 for none."""
     words: int
 
 
@@ -49,7 +50,8 @@ class Extraction(NamedTuple):
     exact: int
     """Hash of the whole new prompt; 0 when it is too short to tell accounts apart."""
     intents: int
-    in_bank: bool
+    question: int
+    """A question of a published bank that the text holds; 0 for none."""
     words: int
     continues: bool
     """A user goes on with a conversation that this account had before; an agent's next step is none."""
@@ -57,7 +59,7 @@ class Extraction(NamedTuple):
     """Hash of the conversation so far, for the next request to continue."""
 
 
-_NOTHING: Final = Reading((), 0, False, 0)
+_NOTHING: Final = Reading((), 0, 0, 0)
 
 
 class Extractor:
@@ -118,8 +120,7 @@ class Extractor:
         if not text:
             return _NOTHING
         found: list[int] = []
-        intents = count = 0
-        in_bank = False
+        intents = count = question = 0
         parts = pieces(text)
         for place, part in enumerate(parts):
             piece = folded(part)
@@ -129,8 +130,9 @@ class Extractor:
             dense = hashes.size * 3 > len(piece)
             sums = prefix_sums(hashes)
             found += fingerprints(runs(sums, CJK_RUN_WORDS if dense else RUN_WORDS), head=place == 0, tail=place == len(parts) - 1).tolist()
-            in_bank = in_bank or (self._bank is not None and self._bank.holds(sums))
-        return Reading(tuple(found), intents, in_bank, count)
+            if self._bank is not None:
+                question = question or self._bank.question(sums)
+        return Reading(tuple(found), intents, question, count)
 
 
 def _continued(digests: list[int], conversations: Collection[int]) -> tuple[int, int]:
@@ -143,13 +145,12 @@ def _continued(digests: list[int], conversations: Collection[int]) -> tuple[int,
 
 
 def _joined(readings: list[Reading], exact: int, *, continues: bool, chain: int) -> Extraction:
-    count = sum(reading.words for reading in readings)
-    intents = 0
+    found: tuple[int, ...] = ()
+    count = intents = question = 0
     for reading in readings:
+        found += reading.fingerprints
+        count += reading.words
         intents |= reading.intents
-    in_bank = any(reading.in_bank for reading in readings)
-    if len(readings) == 1:
-        together = tuple(dict.fromkeys(readings[0].fingerprints))
-    else:
-        together = tuple(dict.fromkeys(found for reading in readings for found in reading.fingerprints))
-    return Extraction(together[:MAX_FINGERPRINTS], exact if count >= MIN_EXACT_WORDS else 0, intents, in_bank, count, continues, chain)
+        question = question or reading.question
+    together = tuple(dict.fromkeys(found))[:MAX_FINGERPRINTS]
+    return Extraction(together, exact if count >= MIN_EXACT_WORDS else 0, intents, question, count, continues, chain)

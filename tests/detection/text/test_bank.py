@@ -20,12 +20,17 @@ BANK = build_bank(QUESTIONS)
 
 
 def held(text, bank=BANK):
-    return bank.holds(prefix_sums(words(folded(text))))
+    return bank.question(prefix_sums(words(folded(text))))
 
 
 def test_every_question_of_the_bank_is_found_bare_and_inside_a_template():
     assert all(held(question) for question in QUESTIONS)
     assert all(held(f"Solve this. {question} Answer with a number.") for question in QUESTIONS)
+
+
+def test_the_same_question_has_the_same_number_in_any_template_and_others_have_others():
+    assert held(QUESTIONS[0]) == held(f"Think hard about this one. {QUESTIONS[0]}")
+    assert len({held(question) for question in QUESTIONS}) > len(QUESTIONS) / 3
 
 
 def test_other_numbers_in_the_same_question_do_not_hide_it():
