@@ -13,6 +13,9 @@ from proxy.dialects.call import ModelCall, Usage
 COUNTS: Final = ("requests", "input_tokens", "output_tokens", "total_tokens", "concurrent", "usd")
 """What a limit may count."""
 
+UNMETERED: Final = frozenset({"requests", "concurrent"})
+"""What an answer doesn't change."""
+
 DEFAULT_OUTPUT_TOKENS: Final = 1024
 """Output reserved for a call that gave no limit of its own: above the length of most chat answers, below what blocks small budgets."""
 
@@ -74,27 +77,23 @@ def output_estimate(call: ModelCall, expected: int = DEFAULT_OUTPUT_TOKENS) -> i
     """Output tokens to reserve: what the caller allows, else `expected`, for each answer of each call."""
     if call.endpoint in NO_OUTPUT:
         return 0
-    each = call.max_output_tokens if call.max_output_tokens > 0 else expected
-    return min(each, _MOST_TOKENS) * min(max(call.n, 1), _MOST_TOKENS) * min(max(call.batch_size, 1), _MOST_TOKENS)
+    most, n, batch_size = call.max_output_tokens, call.n, call.batch_size
+    each = most if most > 0 else expected
+    if n == 1 and batch_size <= 1 and each <= _MOST_TOKENS:
+        return each
+    return min(each, _MOST_TOKENS) * min(max(n, 1), _MOST_TOKENS) * min(max(batch_size, 1), _MOST_TOKENS)
 
 
 def reserved(count: str, call: ModelCall, price: Price = FREE, expected_output_tokens: int = DEFAULT_OUTPUT_TOKENS) -> float:
     """Units to reserve before the call is made. Raises ValueError for a count that isn't one of `COUNTS`."""
     if count == "requests":
-        return float(min(max(call.batch_size, 1), _MOST_TOKENS))
+        return 1.0 if call.batch_size <= 1 else float(min(call.batch_size, _MOST_TOKENS))
     if count == "concurrent":
         return 1.0
-    given = min(max(call.input_tokens, 0), _MOST_TOKENS)
-    if count == "input_tokens":
-        return float(given)
-    output = output_estimate(call, expected_output_tokens)
-    if count == "output_tokens":
-        return float(output)
-    if count == "total_tokens":
-        return float(given + output)
-    if count == "usd":
-        return price.of(given, output)
-    raise ValueError(f"a limit can't count {count!r}")
+    given = call.input_tokens
+    if not 0 <= given <= _MOST_TOKENS:
+        given = min(max(given, 0), _MOST_TOKENS)
+    return _of_tokens(count, given, output_estimate(call, expected_output_tokens), price)
 
 
 def actual(count: str, estimate: float, usage: Usage, price: Price = FREE) -> float:
@@ -102,14 +101,18 @@ def actual(count: str, estimate: float, usage: Usage, price: Price = FREE) -> fl
 
     Raises ValueError for a count that isn't one of `COUNTS`.
     """
-    if count in {"requests", "concurrent"}:
+    if count in UNMETERED:
         return estimate
-    if count == "input_tokens":
-        return float(usage.input_tokens)
-    if count == "output_tokens":
-        return float(usage.output_tokens)
+    return _of_tokens(count, usage.input_tokens, usage.output_tokens, price)
+
+
+def _of_tokens(count: str, given: int, output: int, price: Price) -> float:
     if count == "total_tokens":
-        return float(usage.input_tokens + usage.output_tokens)
+        return float(given + output)
     if count == "usd":
-        return price.of(usage.input_tokens, usage.output_tokens)
+        return price.of(given, output)
+    if count == "output_tokens":
+        return float(output)
+    if count == "input_tokens":
+        return float(given)
     raise ValueError(f"a limit can't count {count!r}")

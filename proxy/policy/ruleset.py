@@ -6,10 +6,10 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from proxy.policy.effects import join_clamps
 from proxy.policy.facts import Facts, Phase
 from proxy.policy.judging.budgets import Budgets, Due
 from proxy.policy.judging.memo import Judgement
+from proxy.policy.judging.merging import joined
 from proxy.policy.names.vocabulary import Vocabulary
 from proxy.policy.rules import ALWAYS, AppliedLimit, Limit, Rule, Waiver
 from proxy.policy.verdict import Mode, Verdict
@@ -25,7 +25,8 @@ class _Epoch(NamedTuple):
 
     since: float
     until: float
-    judgements: Mapping[Phase, Judgement]
+    request: Judgement
+    signals: Judgement
     budgets: Budgets
     waivers: Mapping[str, tuple[Waiver, ...]]
 
@@ -60,19 +61,14 @@ class Ruleset:
         epoch = self._epoch
         if not epoch.since <= now < epoch.until:
             epoch = self._epoch = self._epoch_at(now)
-        return epoch.judgements[phase].verdict(facts)
+        return (epoch.request if phase is Phase.REQUEST else epoch.signals).verdict(facts)
 
     def judge(self, facts: Facts, now: float) -> Verdict:
         """What both phases say together, as the live path joins them."""
-        first, second = (self.evaluate(phase, facts, now) for phase in (Phase.REQUEST, Phase.SIGNALS))
-        refusals = [verdict.refusal for verdict in (first, second) if verdict.refusal is not None]
-        return Verdict(
-            min(refusals, key=lambda refusal: refusal.rule, default=None),
-            join_clamps(first.clamps, second.clamps),
-            first.strips | second.strips,
-            first.tags | second.tags,
-            tuple(sorted((*first.hits, *second.hits), key=lambda hit: hit.rule)),
-        )
+        epoch = self._epoch
+        if not epoch.since <= now < epoch.until:
+            epoch = self._epoch = self._epoch_at(now)
+        return joined(epoch.request.verdict(facts), epoch.signals.verdict(facts))
 
     def undated(self) -> Ruleset:
         """The same rules with neither dates nor percentages: what they say, apart from when and for how many."""
@@ -89,7 +85,8 @@ class Ruleset:
 
     def evaluate_unremembered(self, phase: Phase, facts: Facts, now: float) -> Verdict:
         """Like `evaluate`, past the verdict cache."""
-        return self._epoch_at(now).judgements[phase].verdict_unremembered(facts)
+        epoch = self._epoch_at(now)
+        return (epoch.request if phase is Phase.REQUEST else epoch.signals).verdict_unremembered(facts)
 
     def limits_for(self, facts: Facts, now: float) -> tuple[AppliedLimit, ...]:
         """The limits that apply, after the signals phase."""
@@ -138,10 +135,10 @@ class Ruleset:
                 for target in waiver.targets:
                     waivers[target] = (*waivers.get(target, ()), waiver)
         active = [rule for rule in self.rules if rule.counts_at(now)]
-        judgements = {phase: Judgement([rule for rule in active if rule.phase is phase], waivers) for phase in Phase}
+        request, signals = (Judgement([rule for rule in active if rule.phase is phase], waivers) for phase in Phase)
         since = self._dates[index - 1] if index else -ALWAYS
         until = self._dates[index] if index < len(self._dates) else ALWAYS
-        return _Epoch(since, until, judgements, Budgets(self.limits, waivers), waivers)
+        return _Epoch(since, until, request, signals, Budgets(self.limits, waivers), waivers)
 
 
 def _reads(rules: Sequence[Rule], limits: Sequence[Limit], waivers: Sequence[Waiver]) -> frozenset[str]:

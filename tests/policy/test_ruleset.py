@@ -119,7 +119,7 @@ def test_callers_cannot_fill_the_memory_of_verdicts(monkeypatch):
     for number in range(500):
         facts = {**ORDINARY, "request.model": f"m{number}" * (100 if number % 3 == 0 else 1), "request.n": number}
         assert bool(rules.evaluate(Phase.REQUEST, facts, NOW).tags) is (number > 8)
-    judgement = rules._epoch.judgements[Phase.REQUEST]
+    judgement = rules._epoch.request
     assert 0 < len(judgement._joint) <= 64
     assert all(len(group.seen) <= 16 for group in judgement._groups)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
-from proxy.policy.facts import BY_NAME, Facts
+from proxy.policy.facts import BY_NAME, Facts, Kind
 from proxy.policy.judging.memory import remember, values_of
 from proxy.policy.judging.merging import covering
 from proxy.policy.language.closures import CelFault
@@ -47,7 +47,7 @@ class _Chosen(NamedTuple):
 class Budgets:
     """The limits of a rule set, with the waivers in force."""
 
-    __slots__ = ("_budgets", "_few", "_key", "_seen", "_subjects", "_waivers", "_wide")
+    __slots__ = ("_budgets", "_due", "_few", "_key", "_key_and_subjects", "_seen", "_subjects", "_waivers", "_wide")
 
     def __init__(self, limits: Sequence[Limit], waivers: Mapping[str, Sequence[Waiver]]) -> None:
         acting = [limit for limit in limits if limit.mode is not Mode.OFF]
@@ -59,9 +59,25 @@ class Budgets:
         self._wide = tuple(budget for budget in self._budgets if not _few_valued(budget.limit))
         self._key = values_of(sorted({name for budget in self._few for name in _reads(budget.limit)}))
         self._seen: dict[Any, tuple[_Chosen, ...]] = {}
+        self._key_and_subjects = self._whole_key()
+        self._due: dict[Any, Due] = {}
 
     def due(self, facts: Facts) -> Due:
         """The limits that apply to these facts, and the hits of those waived or in error."""
+        if self._key_and_subjects is None:
+            return self.due_unremembered(facts)
+        try:
+            key = self._key_and_subjects(facts)
+            due = self._due.get(key)
+        except (KeyError, TypeError):  # a fact is missing or isn't hashable: each condition that reads it must fail for itself
+            return self.due_unremembered(facts)
+        if due is None:
+            due = self.due_unremembered(facts)
+            remember(self._due, key, due, REMEMBERED)
+        return due
+
+    def due_unremembered(self, facts: Facts) -> Due:
+        """The same without the memory of whole answers."""
         chosen = self._chosen(facts)
         if not chosen:
             return _NOTHING
@@ -69,6 +85,17 @@ class Budgets:
         if self._waivers or any(error for _, error in chosen):
             return self._with_hits(chosen, subjects, facts)
         return Due(tuple([_applied(budget, subjects) for budget, _ in chosen]), ())
+
+    def _whole_key(self) -> Callable[[Facts], Any] | None:
+        """Reads all that an answer depends on, where callers repeat that: who they are, and facts with few values. Else None.
+
+        Two equal texts are one subject; equal numbers of different types wouldn't be.
+        """
+        subjects = {name for budget in self._budgets for name in budget.limit.per}
+        reads = {name for budget in self._budgets for name in _reads(budget.limit)}
+        texts = all(BY_NAME[name].kind is Kind.STRING for name in subjects)
+        repeated = all(BY_NAME[name].few or name in subjects for name in reads)
+        return values_of(sorted(subjects | reads)) if self._budgets and texts and repeated and not self._waivers else None
 
     def _chosen(self, facts: Facts) -> tuple[_Chosen, ...]:
         try:

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import xxhash
 
-from proxy.policy.effects import join_all
+from proxy.policy.effects import join_all, join_clamps
 from proxy.policy.facts import Facts
 from proxy.policy.rules import Rule, Waiver
 from proxy.policy.verdict import ALLOW, Hit, Mode, Refusal, Verdict
@@ -35,6 +35,22 @@ def merge(matches: Sequence[Match], waivers: Mapping[str, Sequence[Waiver]], fac
         if rule.mode is Mode.ENFORCE and not waived_by and not outside and (not error or rule.error_counts):
             acting.append(rule)
     return _joint(acting, tuple(hits))
+
+
+def joined(first: Verdict, second: Verdict) -> Verdict:
+    """Both verdicts as one."""
+    if second is ALLOW:
+        return first
+    if first is ALLOW:
+        return second
+    refusals = [verdict.refusal for verdict in (first, second) if verdict.refusal is not None]
+    return Verdict(
+        min(refusals, key=lambda refusal: refusal.rule, default=None),
+        join_clamps(first.clamps, second.clamps),
+        first.strips | second.strips,
+        first.tags | second.tags,
+        tuple(sorted((*first.hits, *second.hits), key=lambda hit: hit.rule)),
+    )
 
 
 def covering(waivers: Sequence[Waiver], facts: Facts) -> str:

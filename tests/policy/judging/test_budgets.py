@@ -3,7 +3,9 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proxy.policy.judging import budgets as budgets_module
 from proxy.policy.judging.budgets import MAX_SUBJECT_CHARS
+from proxy.policy.judging.memory import LONGEST_TEXT
 from proxy.policy.language.shapes.case_file import ORDINARY
 from proxy.policy.load import load
 
@@ -71,3 +73,37 @@ def test_lists_numbers_and_truths_are_subjects_too():
     rules = budgets("  - {id: l.a, per: [account.tags, client.asn, request.stream], count: requests, rate: 1/1s}\n")
     keys = {rules.limits_for({**ORDINARY, "account.tags": tags}, NOW)[0].key for tags in [(), ("a",), ("a", "b"), ("a, b",), ("a', 'b",)]}
     assert len(keys) == 5
+
+
+REMEMBERED = budgets("""  - {id: l.account, per: [account.id], count: requests, rate: 1/1s, when: account.tier == 'free'}
+  - {id: l.model, per: [account.id, request.model], count: total_tokens, rate: 1/1s}
+  - {id: l.campaign, per: [campaign.id], count: requests, rate: 1/1s, when: campaign.id != '' && risk.level >= 1}
+""")
+TWO = st.sampled_from(["", "a", "b", "free", "a\x1fb", "#a", "é" * 300])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(TWO, TWO, TWO, TWO, st.integers(0, 2)), min_size=1, max_size=8))
+def test_remembered_budgets_are_those_that_would_be_found_anew(requests):
+    names = ("account.id", "request.model", "account.tier", "campaign.id", "risk.level")
+    anew = REMEMBERED._epoch.budgets.due_unremembered
+    for request in requests * 2:
+        facts = {**ORDINARY, **dict(zip(names, request, strict=True))}
+        assert REMEMBERED.due(facts, NOW) == anew(facts)
+
+
+def test_callers_cannot_fill_the_memory_of_budgets(monkeypatch):
+    monkeypatch.setattr(budgets_module, "REMEMBERED", 16)
+    rules = budgets("  - {id: l.a, per: [account.id, request.model], count: requests, rate: 1/1s}\n")
+    for number in range(200):
+        facts = {**ORDINARY, "account.id": f"a{number}", "request.model": "m" * (number * 3)}
+        assert rules.limits_for(facts, NOW)[0].key.startswith(f"l.a\x1fa{number}\x1f")
+    assert 0 < len(rules._epoch.budgets._due) <= 16
+    assert all(len(part) <= LONGEST_TEXT for key in rules._epoch.budgets._due for part in key)
+
+
+def test_budgets_of_what_callers_vary_at_will_are_not_remembered_whole():
+    for per, when in (("request.n", "request.n > 0"), ("account.id", "request.input_tokens > 5")):
+        rules = budgets(f"  - {{id: l.a, per: [{per}], count: requests, rate: 1/1s, when: {when}}}\n")
+        assert rules.limits_for({**ORDINARY, "request.input_tokens": 6}, NOW)
+        assert rules._epoch.budgets._due == {}

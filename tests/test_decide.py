@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from proxy.decide import facts_of
+from proxy.detection.observation import NO_SIGNALS, Signals
+from proxy.dialects.call import ModelCall, Text
+from proxy.identity.caller import Account, Caller, Region
+from proxy.identity.movement import STILL, Movement
+from proxy.policy.facts import BY_NAME, FACTS, Kind
+from proxy.policy.load import load
+
+RULES = load(
+    {"a.yaml": b"models: {aliases: {latest: m-large}, known: ['m-*']}\nrules: [{id: a.b, when: request.n > 8, then: {tag: [x]}}]\n"}, 0.0
+)
+TYPES = {Kind.STRING: str, Kind.INT: int, Kind.DOUBLE: float, Kind.BOOL: bool, Kind.STRINGS: tuple}
+MONDAY_NOON = 1_795_435_200.0
+REGION = Region("DE", "DE-BE", 64500, "Net", anonymous=True, hosting=True, status="ok", latitude=52.5, longitude=13.4)
+ACCOUNT = Account("acme", "header", True, "Acme", "gold", True, "FR", "SE", 0.25, MONDAY_NOON - 43_200.0, ("vip",))
+CALL = ModelCall(
+    "openai", "chat.completions", "latest", True, (Text("user", "secret prompt"),), 1, 2, ("search",), 3, 4, 512, 5, 0.5, 42, True, 6, True,
+    "high", 700, "end-user", 99, False, 8, 9,
+)  # fmt: skip
+
+
+def test_each_fact_comes_from_the_field_that_it_is_named_after():
+    facts = facts_of(RULES, Caller("192.0.2.7", REGION, ACCOUNT), CALL, ("cot",), NO_SIGNALS, Movement(2, 3, 4.0), MONDAY_NOON)
+    for source, prefix in ((CALL, "request."), (ACCOUNT, "account.")):
+        same = [name for name in source._fields if prefix + name in BY_NAME and name not in {"model", "n", "max_tokens"}]
+        assert len(same) > 8
+        assert {name: facts[prefix + name] for name in same} == {name: getattr(source, name) for name in same}
+    region = ["country", "subdivision", "asn", "as_org", "anonymous", "hosting"]
+    assert [facts[f"client.{name}"] for name in region] == list(REGION[:6])
+    assert (facts["client.ip"], facts["client.geo_status"], facts["account.age_days"]) == ("192.0.2.7", "ok", 0.5)
+    assert (facts["request.model"], facts["request.model_known"], facts["request.seeded"]) == ("m-large", True, True)
+    assert (facts["request.max_tokens"], facts["request.n"], facts["request.patterns"]) == (512, 5, ("cot",))
+    assert (facts["account.countries_24h"], facts["account.asns_24h"], facts["account.travel_kmh"]) == (2, 3, 4.0)
+    assert (facts["time.hour"], facts["time.weekday"]) == (12, 1)
+
+
+def test_what_the_detector_says_becomes_facts():
+    signals = Signals(2, 0.75, ("volume",), "c-1", 5, MONDAY_NOON - 7200.0)
+    facts = facts_of(RULES, Caller("", Region(), Account()), CALL, (), signals, STILL, MONDAY_NOON)
+    named = ["risk.level", "risk.score", "risk.families", "campaign.id", "campaign.size", "campaign.age_hours"]
+    assert [facts[name] for name in named] == [2, 0.75, ("volume",), "c-1", 5, 2.0]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.sampled_from([NO_SIGNALS, Signals()]), st.sampled_from([ACCOUNT, Account()]), st.sampled_from([CALL, ModelCall("openai", "x")]))
+def test_every_fact_is_there_in_its_own_type_whatever_is_unknown(signals, account, call):
+    facts = facts_of(RULES, Caller("", Region(), account), call, (), signals, STILL, MONDAY_NOON)
+    assert {name: type(value) for name, value in facts.items()} == {fact.name: TYPES[fact.kind] for fact in FACTS}
