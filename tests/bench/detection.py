@@ -96,7 +96,7 @@ class Bench:
         )
         self.say(
             f"Caught: the highest score within the day passed {self.threshold:.4f}, which 0.1 % of honest account-days pass (waived synthetic data apart). Levels: as shipped. "
-            "Sent: accounts that sent any of the harvest, which bounds what can be caught. Until: own requests when level 1 was first in force, median / 90th percentile. <throt, <strip: share of the planned harvest served below level 1, 2; reason: served with reasoning below level 2."
+            "Sent: accounts that sent any of the harvest, which bounds what can be caught. Until: own requests when level 1 was first in force, median / 90th percentile. <throt, <strip, <step: share of the planned harvest served below level 1, 2, 3; reason: served with reasoning below level 2."
         )
 
     def tables(self) -> None:
@@ -118,6 +118,11 @@ class Bench:
         self.say("Groups of campaigns: accounts, purity, recall, groups")
         for name, accounts, purity, recall, count in report.groups([*self.results, *self.volumes], 1000):
             self.say(f"{name:<52}{accounts:>7,} {purity:7.1%} {recall:7.1%} {count:>3}")
+        self.say()
+        self.say("When the first account of a large campaign reached each level:")
+        large = tuple(name for name in self.order if name.startswith(("volume", "accounts 1,0", "accounts 24,")))
+        for line in report.milestones([*self.results, *self.volumes], large):
+            self.say(line)
         self._targets({one.name: one for one in found})
 
     def _honest(self, title: str, kinds: list[report.Kind]) -> None:
@@ -183,6 +188,7 @@ class Bench:
             + " ".join(f"{f'own w={w}':>11} {f'pooled w={w}':>13}" for w in baselines.WINDOWS)
         )
         rows = {one.name: one for one in report.rows(self.results, self.threshold, self.order) if one.accounts}
+        best: dict[float, tuple[float, float]] = {}
         for share in scale.dilutions:
             hits, cases = caught.get(share, (0, 0))
             this = rows[f"template/{share:.0%}"].share
@@ -198,6 +204,8 @@ class Bench:
             + ", ".join(f"{w}: {own} / {pooled}" for w, (own, pooled) in test.benign_windows.items())
             + "."
         )
+        for share, (baseline, this) in best.items():
+            self._target(f"ahead of each baseline on own accounts at {share:.0%}", "", baseline, this, least=True)
 
     def check_leak(self) -> None:
         found = leak(self.setting, self.attacks, 800)

@@ -29,6 +29,7 @@ class Row(NamedTuple):
     before_throttle: float
     """Share of the harvest served while its account was below level 1."""
     before_strip: float
+    before_step_up: float
     reasoning_before_strip: float
 
     @property
@@ -39,16 +40,16 @@ class Row(NamedTuple):
         low, high = wilson(self.caught, self.accounts)
         one, two, three = (f"{reached / max(self.accounts, 1):6.1%}" for reached in self.levels)
         until = f"{self.until[0]:4.0f} /{self.until[1]:4.0f}" if self.levels[0] else "   - /   -"
-        return f"{self.name:<42}{self.accounts:>7,} {self.sent / max(self.accounts, 1):6.1%} {self.share:7.1%} [{low:5.1%},{high:6.1%}] {one} {two} {three} {until} {self.before_throttle:7.1%} {self.before_strip:7.1%} {self.reasoning_before_strip:7.1%}"
+        return f"{self.name:<42}{self.accounts:>7,} {self.sent / max(self.accounts, 1):6.1%} {self.share:7.1%} [{low:5.1%},{high:6.1%}] {one} {two} {three} {until} {self.before_throttle:7.1%} {self.before_strip:7.1%} {self.before_step_up:7.1%} {self.reasoning_before_strip:7.1%}"
 
 
-HEAD = f"{'setting':<42}{'accts':>7} {'sent':>6} {'caught':>7} {'95 % interval':>15} {'lvl>=1':>6} {'lvl>=2':>6} {'lvl>=3':>6} {'until':>10} {'<throt':>7} {'<strip':>7} {'reason':>7}"
+HEAD = f"{'setting':<42}{'accts':>7} {'sent':>6} {'caught':>7} {'95 % interval':>15} {'lvl>=1':>6} {'lvl>=2':>6} {'lvl>=3':>6} {'until':>10} {'<throt':>7} {'<strip':>7} {'<step':>7} {'reason':>7}"
 
 
 def row(name: str, results: Iterable[tuple[CellResult, list[str]]], threshold: float) -> Row:
     """A row from the named campaigns of some cells."""
     fates: list[Fate] = []
-    planned, below, strip, reasoning = 0, 0, 0, 0
+    planned, below, strip, step, reasoning = 0, 0, 0, 0, 0
     for result, campaigns in results:
         wanted = set(campaigns)
         fates += [fate for fate in result.fates.values() if fate.campaign in wanted]
@@ -56,6 +57,7 @@ def row(name: str, results: Iterable[tuple[CellResult, list[str]]], threshold: f
             planned += max(timeline.planned, timeline.served)
             below += timeline.served_below[0]
             strip += timeline.served_below[1]
+            step += timeline.served_below[2]
             reasoning += timeline.reasoning_below[1]
     until = [float(fate.first[1]) for fate in fates if 1 in fate.first]
     reached = tuple(sum(fate.level >= level for fate in fates) for level in (1, 2, 3))
@@ -70,6 +72,7 @@ def row(name: str, results: Iterable[tuple[CellResult, list[str]]], threshold: f
         (quantile(until, 0.5), quantile(until, 0.9)),
         below / whole,
         strip / whole,
+        step / whole,
         reasoning / whole,
     )
 
@@ -137,6 +140,23 @@ def groups(results: list[CellResult], least: int) -> Iterator[tuple[str, int, fl
                 accounts = sum(fate.campaign == campaign for fate in result.fates.values())
                 if accounts >= least:
                     yield (f"{name} ({campaign.split('.')[0]})", accounts, *purity_and_recall(result, [campaign]))
+
+
+def milestones(results: list[CellResult], rows_wanted: tuple[str, ...]) -> Iterator[str]:
+    """For each campaign of some rows: how many of its requests were served when its first account was a candidate's, and reached each level."""
+    for result in results:
+        for name, campaigns in result.rows.items():
+            for timeline in (result.timelines[campaign] for campaign in campaigns if name in rows_wanted and campaign in result.timelines):
+                waited = timeline.candidate_at - timeline.started_at
+                steps = ", ".join(
+                    f"level {stone.level} after {stone.harvested:,} requests ({stone.at - timeline.started_at:,.0f} s)"
+                    for stone in timeline.milestones
+                )
+                yield (
+                    f"{name}: a campaign after {waited:,.0f} s; {steps or 'no level'}"
+                    if timeline.candidate_at
+                    else f"{name}: never a campaign; {steps or 'no level'}"
+                )
 
 
 def worst(results: list[CellResult], threshold: float, count: int = 12) -> Iterator[str]:
