@@ -32,7 +32,7 @@ def share(hits: int, cases: int) -> Share:
     scale = 1 + z * z / cases
     centre = (part + z * z / (2 * cases)) / scale
     half = z * math.sqrt(part * (1 - part) / cases + z * z / (4 * cases * cases)) / scale
-    return Share(hits, cases, max(0.0, centre - half), min(1.0, centre + half))
+    return Share(hits, cases, max(0.0, min(part, centre - half)), min(1.0, max(part, centre + half)))
 
 
 def rank(values: Sequence[float], part: float) -> float | None:

@@ -176,8 +176,7 @@ def test_the_same_traffic_gives_the_same_outcomes_every_time():
 
 
 def test_an_address_that_policy_passes_unread_is_passed():
-    policies = NONE + """uninspected: ["GET /v1/unheard_of"]
-"""
+    policies = NONE + "uninspected: [{method: GET, path: /v1/unheard_of, reason: scanned elsewhere}]\n"
     replayed = replay(policies, [line(method="GET", path="/v1/unheard_of", body=None), line(path="/v1/unheard_of")])
     assert [(one.outcome, one.rule) for one in replayed] == [("allow", ""), ("refuse", "rejected.unknown_endpoint")]
     assert replayed[0].decision.facts["request.inspected"] is False

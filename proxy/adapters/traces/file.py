@@ -20,7 +20,7 @@ class TraceFile:
     """One file. `read_bytes` of `size_bytes` were read so far, compressed where the file is: for progress."""
 
     def __init__(self, path: Path) -> None:
-        """Raises ConfigError when the file can't be opened."""
+        """Raises ConfigError when there is no such file."""
         self.path = path
         self.name = str(path)
         try:
@@ -28,20 +28,20 @@ class TraceFile:
                 what = "isn't a file" if path.exists() else "can't be read: No such file or directory"
                 raise self._problem(0, what)
             self.size_bytes = path.stat().st_size
-            self._raw: IO[bytes] = path.open("rb")
         except OSError as error:
             raise self._problem(0, f"can't be read: {error.strerror}") from error
+        self._raw: IO[bytes] | None = None
 
     @property
     def read_bytes(self) -> int:
         """How far the reading has come."""
-        return 0 if self._raw.closed else self._raw.tell()
+        return self.size_bytes if self._raw is None or self._raw.closed else self._raw.tell()
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
         """Every line that isn't blank, with its number. Raises ConfigError where the file is damaged."""
         number = 0
         try:
-            with self._raw:
+            with self.path.open("rb") as self._raw:
                 packed = self._raw.read(2) == _GZIP
                 self._raw.seek(0)
                 opened = cast("IO[bytes]", gzip.GzipFile(fileobj=self._raw)) if packed else self._raw

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.running import ROOT, run, started
+
+COMMANDS = [
+    ("serve",), ("health",), ("settings",), ("check",), ("test",), ("explain",), ("diff",), ("replay",), ("drill",), ("metrics",), ("reference",),
+    ("presets", "list"), ("presets", "diff"), ("waivers", "list"), ("bank", "build"), ("audit", "verify"), ("audit", "show"),
+]  # fmt: skip
+WITHOUT_EXAMPLE = {("serve",), ("health",), ("settings",)}
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_helps_and_shows_an_example(command):
+    result = run(*command, "--help")
+    assert result.exit_code == 0
+    assert f"tos-proxy {' '.join(command)}" in " ".join(result.stdout.split()).replace("│ ", "") or command in WITHOUT_EXAMPLE
+
+
+@pytest.mark.parametrize("group", [(), ("presets",), ("waivers",), ("bank",), ("audit",)], ids=" ".join)
+def test_a_group_without_a_command_helps(group):
+    assert "Usage" in run(*group).output
+
+
+def test_every_command_is_in_the_list_above():
+    names = set(re.findall(r"│ ([a-z]+) ", run("--help").stdout))
+    assert names == {command[0] for command in COMMANDS}
+
+
+@pytest.mark.parametrize("words", [("chekc",), ("check", "--jason"), ("replay",), ("explain", "policies")])
+def test_a_wrong_command_line_is_unusable_input(words):
+    assert run(*words).exit_code == 2
+
+
+def test_a_reader_that_leaves_ends_the_program_quietly():
+    with subprocess.Popen(
+        [sys.executable, "-m", "proxy", "settings", "--json"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as program:  # fmt: skip
+        assert program.stdout.read(1) == b"["
+        program.stdout.close()
+        told = program.stderr.read()
+    assert b"Traceback" not in told
+
+
+def test_the_program_starts_and_tells_how_it_ended():
+    assert started("metrics", "--json").returncode == 0
+    ended = started("replay", "no-such-file.jsonl", "--policies", "no-such-folder")
+    assert ended.returncode == 2
+    assert b"Traceback" not in ended.stderr

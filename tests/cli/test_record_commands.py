@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from proxy.adapters.audit_log import AuditLog, FileSink
+from proxy.adapters.prometheus import METRICS
+from proxy.audit.chain import chain_key
+from proxy.audit.record import Record
+from tests.cli.running import folder, run, told
+
+SECRET = "a secret of the operator's, long enough"
+LATER = "the secret that replaced it"
+
+
+@pytest.fixture
+def place(tmp_path):
+    (tmp_path / "key").write_text(SECRET)
+    (tmp_path / "later").write_text(LATER)
+    for name in ("key", "later"):
+        (tmp_path / f"{name}.yaml").write_text(f"identity: {{digest_key_file: {tmp_path / name}}}\n")
+    return tmp_path
+
+
+def written(place, numbers=range(5), secret=SECRET, **options):
+    log = AuditLog(FileSink(place / "records.jsonl", chain_key(secret.encode()), **options))
+    for number in numbers:
+        record = Record(
+            f"d-{number}", time.time(), "sha256:1", outcome="refused", rule="regions.korea", country="KP", geo_status="ok", status=403
+        )
+        record.limits = (("limits.requests", True, 7.5, False),)
+        log.write(record)
+    log.close()
+    return place / "records.jsonl"
+
+
+def test_a_log_that_nobody_touched_verifies(place):
+    log = written(place)
+    result = run("audit", "verify", log, "-s", place / "key.yaml")
+    assert result.exit_code == 0
+    assert "0 findings" in result.stdout
+    assert told("audit", "verify", log, "-s", place / "key.yaml")["sound"] is True
+
+
+def test_a_touched_line_is_told_with_its_place(place):
+    log = written(place)
+    lines = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(b"".join([*lines[:2], lines[2].replace(b"403", b"200"), *lines[3:]]))
+    result = run("audit", "verify", log, "-s", place / "key.yaml")
+    assert result.exit_code == 1
+    assert f"{log}:3: edited" in result.stdout
+    shown = run("audit", "show", "d-1", "--log", log, "-s", place / "key.yaml")
+    assert shown.exit_code == 1
+    assert "CHANGED" in shown.stdout
+
+
+def test_a_log_of_two_keys_needs_both(place):
+    log = written(place)
+    key = chain_key(SECRET.encode())
+    written(place, range(5, 9), LATER, old_keys={key.id: key.secret})
+    assert run("audit", "verify", log, "-s", place / "later.yaml").exit_code == 1
+    assert run("audit", "verify", log, "-s", place / "later.yaml", "--old-key-file", place / "key").exit_code == 0
+
+
+def test_a_log_without_a_key_or_a_key_without_a_log_are_told_together(place):
+    result = run("audit", "verify", place / "nowhere.jsonl")
+    assert result.exit_code == 2
+    assert "2 problems" in result.stderr
+
+
+def test_one_record_is_shown(place):
+    log = written(place)
+    result = run("audit", "show", "d-3", "--log", log, "-s", place / "key.yaml")
+    assert result.exit_code == 0
+    assert "as it was written" in result.stdout
+    said = told("audit", "show", "d-3", "--log", log)
+    assert said["record"]["rule"] == "regions.korea"
+    assert (said["chained"], said["sound"]) == (True, None)
+    assert run("audit", "show", "d-33", "--log", log).exit_code == 2
+    assert run("audit", "show", "d-3", "--log", place / "nowhere").exit_code == 2
+
+
+def test_a_decision_can_be_explained_from_its_record(place):
+    log, policies = written(place), folder(place / "p")
+    result = run("explain", policies, "d-2", "--log", log)
+    assert result.exit_code == 0
+    assert "refused by regions.korea" in result.stdout
+    assert f"recorded in {log}:4: refused by regions.korea" in result.stdout
+    assert "client.country = 'KP'  from the record" in result.stdout
+    assert "not by these policies" in result.stdout
+    assert "limit limits.requests as recorded: within, 7.5 left" in result.stdout
+    said = told("explain", policies, "d-2", "--log", log)
+    assert said["record"]["id"] == "d-2"
+    assert said["facts"]["request.n"]["source"].startswith("assumed")
+    assert run("explain", policies, "d-99", "--log", log).exit_code == 2
+    assert run("explain", policies, "d-2", "--log", place).exit_code == 2
+
+
+def test_records_printed_to_a_stream_are_found_too(place):
+    printed = place / "stdout.jsonl"
+    printed.write_text(
+        'noise\n{"event":"serving","id":"d-7"}\n{"event":"record","id":"d-7","outcome":"allowed","facts":{"request.n":9}}\n{"id":'
+    )
+    assert told("audit", "show", "d-7", "--log", printed)["record"]["outcome"] == "allowed"
+    said = told("explain", folder(place / "p"), "d-7", "--log", printed)
+    assert said["facts"]["request.n"] == {"value": 9, "source": "the record"}
+    assert said["verdict"]["clamps"] == {"n": 4}
+
+
+def test_every_metric_is_listed():
+    assert [metric["name"] for metric in told("metrics")] == [metric.name for metric in METRICS]
+    markdown = run("metrics", "--markdown").stdout.splitlines()
+    assert len(markdown) == len(METRICS) + 2
+    assert all(metric.name in line for metric, line in zip(METRICS, markdown[2:], strict=True))
+    assert METRICS[0].name in run("metrics").stdout
+    assert json.loads(run("settings", "--json").stdout)
