@@ -12,10 +12,10 @@ from typing import Final, NamedTuple
 
 from proxy.decide import Decider, Decision
 from proxy.limits.costs import output_estimate
-from proxy.limits.reply_headers import refusal_code, refusal_message
 
 PIECE_TOKENS: Final = 1024
 ERRS_UPWARDS: Final = 2
+SPENT: Final = "budget_exhausted"
 
 
 class Cut(NamedTuple):
@@ -49,7 +49,7 @@ class Allowance:
             denied = await self._decider.extend(self._decision, tokens, self._clock())
             if denied is not None:
                 own = next((limit.message for limit in self._decision.limits if limit.id == denied.limit), "")
-                return Cut(denied.limit, refusal_code(denied), own or refusal_message(denied))
+                return Cut(denied.limit, SPENT, own or f"Limit '{denied.limit}' is spent.")
             self.covered += tokens
             self.extended += tokens
         return None
