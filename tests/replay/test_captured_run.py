@@ -12,8 +12,8 @@ import pytest
 
 from proxy.adapters.accounts.sources import AccountSources
 from proxy.adapters.memory_store import MemoryStore
-from proxy.adapters.traces import Capture, TraceFile
-from proxy.adapters.traces.entry import Scribe
+from proxy.adapters.recording import Capture, TraceFile
+from proxy.adapters.recording.entry import Scribe
 from proxy.adapters.traffic.http1 import Head
 from proxy.audit.record import Record
 from proxy.decide import Decider, Decision

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from proxy.adapters.traces import TraceFile
+from proxy.adapters.recording import TraceFile
 from proxy.cli.console import err
 
 _EVERY: Final = 256

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from proxy.adapters.audit_log.search import Found, find_record
-from proxy.adapters.traces import TraceFile
+from proxy.adapters.recording import TraceFile
 from proxy.cli.console import unusable
 from proxy.cli.inputs.folders import Opened
 from proxy.cli.inputs.offline import open_offline

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from proxy.adapters.traces import TraceFile
+from proxy.adapters.recording import TraceFile
 from proxy.cli.console import FINDINGS, AsJson, problems_told, table, tell, tell_json
 from proxy.cli.inputs.folders import Opened, open_both
 from proxy.cli.inputs.offline import SettingsFile, open_offline

@@ -10,7 +10,7 @@ from typing import Annotated
 import orjson
 import typer
 
-from proxy.adapters.traces import TraceFile
+from proxy.adapters.recording import TraceFile
 from proxy.cli.console import AsJson, problems_told, tell_json
 from proxy.cli.inputs.folders import open_folder
 from proxy.cli.inputs.offline import Offline, SettingsFile, open_offline

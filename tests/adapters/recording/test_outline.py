@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.adapters.traces.outline import outline, placeholder
+from proxy.adapters.recording.outline import outline, placeholder
 from proxy.dialects import tokens
 from proxy.dialects.body import JsonLimits, read_json
 from proxy.dialects.call import ModelCall, Text

@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 import structlog
 from xxhash import xxh64_intdigest
 
-from proxy.adapters.traces.entry import Scribe, Taken
+from proxy.adapters.recording.entry import Scribe, Taken
 from proxy.adapters.traffic.http1 import Head
 from proxy.audit.record import Record
 from proxy.dialects.dialect import RouteKind

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from proxy.adapters.traces.outline import outline
+from proxy.adapters.recording.outline import outline
 from proxy.adapters.traffic.http1 import Head
 from proxy.audit.record import Record
 from proxy.identity.caller import Account, Caller

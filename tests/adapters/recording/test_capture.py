@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from proxy.adapters.traces import Capture, TraceFile, open_capture
-from proxy.adapters.traces.entry import Scribe
+from proxy.adapters.recording import Capture, TraceFile, open_capture
+from proxy.adapters.recording.entry import Scribe
 from proxy.adapters.traffic.http1 import Head
 from proxy.audit.record import Record
 from proxy.dialects.call import Usage
