@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from secrets import token_hex
 from time import perf_counter
 from typing import Any, NamedTuple, cast
@@ -16,6 +17,8 @@ import orjson
 from aiohttp import web
 
 from proxy import replies
+from proxy.adapters.telemetry.traces import TRACEPARENT, Tracer
+from proxy.adapters.recording import Capture
 from proxy.adapters.traffic.downstream import Downstream
 from proxy.adapters.traffic.forwarded import Trail
 from proxy.adapters.traffic.http1 import Head, read_head, upstream_headers
@@ -24,10 +27,8 @@ from proxy.adapters.traffic.upstream import Upstream, choose
 from proxy.adapters.traffic.websocket import check_upgrade, with_key_as_header
 from proxy.audit.record import Record
 from proxy.decide import Decider, Decision
-from proxy.detection.campaigns.ticket import Ticket
 from proxy.detection.observation import Observation
 from proxy.dialects import rewrite
-from proxy.dialects.call import NO_USAGE, ModelCall
 from proxy.dialects.dialect import Dialect, Route, RouteKind
 from proxy.dialects.routes import dialect_for_errors
 from proxy.errors import CallerError, UpstreamError
@@ -38,6 +39,7 @@ from proxy.exchange.realtime import OPENING_COUNTS, Opening, converse, open_sess
 from proxy.exchange.relay import Outgoing, relay
 from proxy.exchange.responses import Responses
 from proxy.exchange.uploads import Judged, decide_upload
+from proxy.exchange.watching import Watching
 from proxy.identity.caller import Caller
 from proxy.identity.identify import Sources, identify
 from proxy.policy.ruleset import Ruleset
@@ -61,6 +63,10 @@ class World(NamedTuple):
     """Takes the finished record: metrics and log."""
     fault: Callable[[str, BaseException], None]
     """Takes a fault of our own with its decision id."""
+    capture: Capture | None = None
+    """Records traffic for replay, where the operator asked for it."""
+    tracer: Tracer | None = None
+    """Makes traces, where the operator named a place for them."""
     tls_fingerprint_header: str = ""
     """Lower-case name of the header in which a trusted edge tells a TLS fingerprint; "" for none."""
 
@@ -147,7 +153,7 @@ class Handler:
         peer = _peer(request)
         caller, _ = identify(world.sources, peer.client, head.headers, head.query, record.at)  # 1 who is calling?
         note_caller(record, caller, world.digest)
-        way = self._way(head, peer, caller)
+        head, way = self._way(head, peer, caller, record)
         if route.kind is RouteKind.SOCKET:
             return await self._session(request, down, head, route, way, caller, rules, record)
 
@@ -158,25 +164,26 @@ class Handler:
         decision, inside = await self._decide(rules, caller, asked, observation, record.at)  # 3 the terms, 4 the budget, 5 the signals
         record.decide_s = perf_counter() - began - asked.waited_s
         note_decision(record, decision)
+        if world.capture is not None:
+            world.capture.took(record, head, asked.raw, caller)
         if not decision.allowed:
             await _answer(down, record, *_no(route, decision, record))
             return world.decider.turned_away(observation, record.status, record.at)
+        watching = Watching(world.decider, decision, observation, inside, partial(world.fault, record.id))
         metered = asked.call.stream and decision.counts_tokens
         allowance = Allowance(world.decider, decision, world.clock) if metered else None
         try:
-            outgoing = self._outgoing(head, route, asked, way, decision, allowance, record)
+            outgoing = self._outgoing(head, route, asked, way, decision, allowance, watching, record)
             if outgoing is None:
                 return await _answer(down, record, replies.no_upstream(route.dialect, record.id), "rejected")
             record.decide_s = perf_counter() - began - asked.waited_s
-            tickets = self._watch(decision, observation, inside, record.at)
-            try:
-                await relay(outgoing, down, record)  # 6 forward, 7 what comes back?
-            finally:
-                for ticket in tickets:
-                    world.decider.watched(ticket, NO_USAGE if inside else record.usage, record.status, world.clock())
+            await relay(outgoing, down, record)  # 6 forward, 7 what comes back?
         finally:
+            now = world.clock()
+            self.observe_s += watching.spent_s
+            watching.ended(record.usage, record.status, now)
             extended = allowance.extended if allowance is not None else 0
-            await world.decider.settle(decision, record.usage, world.clock(), extended)  # 8 the real cost, whichever way it ended
+            await world.decider.settle(decision, record.usage, now, extended)  # 8 the real cost, whichever way it ended
         return None
 
     async def _session(
@@ -209,17 +216,10 @@ class Handler:
             return await decide_upload(self.world.decider, rules, caller, asked.upload, observation, now)
         return Judged(await self.world.decider.decide(rules, caller, asked.call, observation, now))
 
-    def _watch(self, decision: Decision, observation: Observation, inside: tuple[ModelCall, ...], now: float) -> list[Ticket | None]:
-        """The detector sees the exchange begin: the call, or of a batch some calls in it."""
-        began = perf_counter()
-        seen = [observation._replace(call=call) for call in inside] if inside else [observation]
-        tickets = [self.world.decider.watch(decision, each, now) for each in seen]
-        self.observe_s += perf_counter() - began
-        return tickets
-
     def _outgoing(
-        self, head: Head, route: Route, asked: asking.Asked, way: str, decision: Decision, allowance: Allowance | None, record: Record
-    ) -> Outgoing | None:
+        self, head: Head, route: Route, asked: asking.Asked, way: str, decision: Decision, allowance: Allowance | None,
+        watching: Watching, record: Record,
+    ) -> Outgoing | None:  # fmt: skip
         """The request as it goes on: the very bytes that were read, unless a policy changed them."""
         upstream = choose(self.world.upstreams, head.path, decision.call.model)
         if upstream is None:
@@ -236,14 +236,19 @@ class Handler:
         lines = upstream_headers(head, upstream.replaced) + way
         return Outgoing(
             upstream, upstream.head(head.method, target, lines, len(sent)), sent, route.dialect, call, decision.strips, hide_usage,
-            head.method == "HEAD", head.http10, own_headers(route, decision, record), allowance, decision.prepaid,
+            head.method == "HEAD", head.http10, own_headers(route, decision, record), allowance, decision.prepaid, watching.began,
         )  # fmt: skip
 
-    def _way(self, head: Head, peer: ClientWire, caller: Caller) -> str:
-        """What the upstream is told of the way the request took."""
+    def _way(self, head: Head, peer: ClientWire, caller: Caller, record: Record) -> tuple[Head, str]:
+        """What the upstream is told of the way the request took, its trace included."""
         trusted = self.world.sources.trust.peer(peer.client)[1]
         continued = caller.address_source == "x-forwarded-for"
-        return self._trail.lines(head, peer.client, caller.ip, trusted=trusted, continued=continued, secure=peer.secure)
+        way = self._trail.lines(head, peer.client, caller.ip, trusted=trusted, continued=continued, secure=peer.secure)
+        if self.world.tracer is None:
+            return head, way
+        given = next((value for name, value in head.headers if name == TRACEPARENT), "")
+        head = head._replace(headers=[pair for pair in head.headers if pair[0] != TRACEPARENT])
+        return head, f"{way}{TRACEPARENT}: {self.world.tracer.began(record.id, given)}\r\n"
 
     def _tls_fingerprint(self, head: Head, peer: ClientWire) -> str:
         """The client's TLS fingerprint, where a trusted edge tells it."""

@@ -95,6 +95,8 @@ class Server:
             digest=self._digest,
             written=self._written,
             fault=self._fault,
+            capture=self.parts.capture,
+            tracer=self.parts.tracer,
             tls_fingerprint_header=self.settings.identity.tls_fingerprint_header.lower(),
         )
 
@@ -117,8 +119,9 @@ class Server:
         await self.store.close()
         for runner in self._runners:
             await runner.cleanup()
-        if self.parts.records is not None:
-            await asyncio.to_thread(self.parts.records.close)
+        for part in (self.parts.records, self.parts.capture, self.parts.tracer):
+            if part is not None:
+                await asyncio.to_thread(part.close)
         self.log.info("stopped", cut=cut)
 
     def reload(self) -> None:
@@ -258,6 +261,10 @@ class Server:
         self.metrics.observe(record)
         if self.parts.records is not None:
             self.parts.records.write(record)
+        if self.parts.capture is not None:
+            self.parts.capture.ended(record)
+        if self.parts.tracer is not None:
+            self.parts.tracer.ended(record)
 
     def _refuse_bytes(self, error: Exception | None) -> tuple[int, bytes, bytes]:
         """Bytes that aren't HTTP are answered and recorded like any other exchange."""

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, TypeVar
 
 import structlog
 
+from proxy import VERSION
 from proxy.adapters.accounts.file import AccountsFile
 from proxy.adapters.accounts.sources import AccountSources
 from proxy.adapters.accounts.tokens import TokenAccounts
@@ -20,6 +21,8 @@ from proxy.adapters.memory_store import MemoryStore
 from proxy.adapters.policy_folder import PolicyFolder
 from proxy.adapters.redis_store import RedisStore
 from proxy.adapters.secrets import Secret, injected, read_secret
+from proxy.adapters.telemetry.traces import Tracer, otlp_tracer
+from proxy.adapters.recording import Capture, open_capture
 from proxy.audit.chain import chain_key
 from proxy.audit.digest import Digests
 from proxy.detection.config import DetectionConfig
@@ -31,7 +34,7 @@ from proxy.identity.address import Trust
 from proxy.identity.identify import Sources
 from proxy.identity.region import EdgeHeaders
 from proxy.limits.ask import LimitStore
-from proxy.settings import Admin, Detection, Identity, Log, Settings, Upstream
+from proxy.settings import Admin, Detection, Identity, Log, Settings, Tracing, Upstream
 
 DAY_S: Final = 86_400.0
 LEASE_TTL_S: Final = 4 * 3600.0
@@ -55,6 +58,8 @@ class Parts(NamedTuple):
     records: AuditLog | None
     digests: Digests
     admin_token: Secret
+    capture: Capture | None
+    tracer: Tracer | None
 
 
 def build_parts(settings: Settings, log: structlog.typing.FilteringBoundLogger) -> Parts:
@@ -78,6 +83,8 @@ def build_parts(settings: Settings, log: structlog.typing.FilteringBoundLogger) 
     trust = part(lambda: _trust(identity))
     detector = part(lambda: _detector(settings.detection))
     records = part(lambda: _records(settings.log, key or b"", log))
+    capture = part(lambda: open_capture(settings, log))
+    tracer = part(lambda: _tracer(settings.tracing))
     token = part(lambda: _admin_token(settings.admin))
     headers = part(lambda: tuple((upstream, injected(upstream)) for upstream in settings.upstreams))
     if problems or policies is None or geo is None or joined is None or trust is None or headers is None or key is None or token is None:
@@ -85,7 +92,7 @@ def build_parts(settings: Settings, log: structlog.typing.FilteringBoundLogger) 
     edge = settings.geo.edge
     placed = EdgeHeaders(edge.country.lower(), edge.subdivision.lower(), edge.asn.lower()) if edge.country else None
     sources = Sources(trust, geo, joined, tokens, key, identity.account_header.lower(), placed)
-    return Parts(policies, geo, accounts, tokens, sources, headers, key, detector, records, Digests(key), token)
+    return Parts(policies, geo, accounts, tokens, sources, headers, key, detector, records, Digests(key), token, capture, tracer)
 
 
 def digest_key(identity: Identity) -> bytes:
@@ -99,6 +106,10 @@ def digest_key(identity: Identity) -> bytes:
     if not 16 <= len(text.encode()) <= 64:
         raise ConfigError([Problem("settings", 0, 0, "identity.digest_key", "has too few or too many bytes", "give 16 to 64 random bytes")])
     return text.encode()
+
+
+def _tracer(given: Tracing) -> Tracer | None:
+    return otlp_tracer(given.endpoint, given.sample_percent, VERSION) if given.endpoint else None
 
 
 def _admin_token(admin: Admin) -> Secret:

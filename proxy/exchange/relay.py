@@ -6,7 +6,8 @@ The client sees bytes as they arrive; an answer that breaks off is broken off to
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from time import perf_counter
 from typing import Final, NamedTuple
 
@@ -51,6 +52,8 @@ class Outgoing(NamedTuple):
     """Set for a stream that some limit meters."""
     prepaid: Usage | None
     """What an accepted batch costs."""
+    left: Callable[[float], None]
+    """Called with the record's time once the request has left, while the upstream works."""
 
 
 async def relay(outgoing: Outgoing, down: Downstream, record: Record) -> None:
@@ -59,7 +62,7 @@ async def relay(outgoing: Outgoing, down: Downstream, record: Record) -> None:
     Raises UpstreamError only while nothing of an answer has been sent. A client that leaves aborts the upstream.
     """
     asked = perf_counter()
-    answer = await outgoing.upstream.send(outgoing.head, outgoing.body, bodiless=outgoing.bodiless)
+    answer = await outgoing.upstream.send(outgoing.head, outgoing.body, partial(outgoing.left, record.at), bodiless=outgoing.bodiless)
     record.first_byte_s = perf_counter() - asked
     record.upstream_status = record.status = answer.message.code
     record.upstream_retries = answer.retries

@@ -23,6 +23,7 @@ _ZERO_TRACE: Final = "0" * 32
 _ZERO_SPAN: Final = "0" * 16
 _PERCENT: Final = 100.0
 
+TRACEPARENT: Final = "traceparent"
 CONVENTION: Final = "1.37"
 """Version of the OpenTelemetry semantic conventions for generative AI that NAMES follows."""
 NAMES: Final[Mapping[str, str]] = {
@@ -73,11 +74,17 @@ class Tracer:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
         self._share = sample_percent / _PERCENT
+        self._open: dict[str, Trace] = {}
         self._ids = _GivenIds()
         resource = Resource.create({"service.name": "tos-proxy", "service.version": version})
         self._provider = TracerProvider(resource=resource, id_generator=cast("Any", self._ids))
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("tos-proxy", version)
+
+    def began(self, decision: str, traceparent: str) -> str:
+        """An exchange begins; gives the header for the upstream, so that its span becomes a child of ours."""
+        trace = self._open[decision] = self.begin(traceparent)
+        return trace.traceparent
 
     def begin(self, traceparent: str) -> Trace:
         """Go on with the caller's trace, or begin one where it sent none that can be read."""
@@ -86,9 +93,10 @@ class Tracer:
             return Trace(found[1], found[2], token_hex(8), bool(int(found[3], 16) & _SAMPLED))
         return Trace(token_hex(16), "", token_hex(8), randbits(32) < self._share * (1 << 32))
 
-    def ended(self, trace: Trace, record: Record) -> None:
-        """Queue the exchange's span, if the trace is kept."""
-        if not trace.sampled:
+    def ended(self, record: Record) -> None:
+        """Queue the exchange's span, if its trace is kept. One that was refused before its trace began has none."""
+        trace = self._open.pop(record.id, None)
+        if trace is None or not trace.sampled:
             return
         from opentelemetry.trace import SpanKind, Status, StatusCode
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -117,14 +118,17 @@ class Upstream:
             "ascii"
         )
 
-    async def send(self, head: bytes, body: bytes, *, bodiless: bool = False) -> Answer:
-        """Send a request and wait for the answer's head. Raises UpstreamError. `bodiless`: the answer to HEAD has no body."""
-        try:
-            return await self._attempt(head, body, 0, bodiless=bodiless)
-        except _StaleConnectionError:
-            return await self._attempt(head, body, 1, bodiless=bodiless)
+    async def send(self, head: bytes, body: bytes, left: Callable[[], None] | None = None, *, bodiless: bool = False) -> Answer:
+        """Send a request and wait for the answer's head. Raises UpstreamError.
 
-    async def _attempt(self, head: bytes, body: bytes, retries: int, *, bodiless: bool) -> Answer:
+        `left` is called once the request was written, for work that shall not delay it. `bodiless`: the answer to HEAD has no body.
+        """
+        try:
+            return await self._attempt(head, body, 0, left, bodiless=bodiless)
+        except _StaleConnectionError:
+            return await self._attempt(head, body, 1, None, bodiless=bodiless)
+
+    async def _attempt(self, head: bytes, body: bytes, retries: int, left: Callable[[], None] | None, *, bodiless: bool) -> Answer:
         connection = await self._connect()
         wire = connection.protocol
         assert isinstance(wire, Wire)  # noqa: S101 - the connector's factory makes no other kind
@@ -137,6 +141,8 @@ class Upstream:
                 read_bufsize=READ_BUFFER_BYTES,
             )  # fmt: skip
             await _write(wire, head, body)
+            if left is not None:
+                left()
             message, payload = await wire.read()
             while message.code < 200 and message.code != 101:  # interim answers (RFC 9110, 15.2) aren't the answer
                 message, payload = await wire.read()
