@@ -99,7 +99,7 @@ Clamper = Callable[[Route, Document, Clamps], tuple[Document, tuple[str, ...]]]
 
 
 class ByEndpoint:
-    """Reading and rewriting looked up by endpoint: what every dialect shares."""
+    """Reading and rewriting looked up by endpoint: what dialects share."""
 
     def __init__(self, name: str, readers: Mapping[str, Reader], clampers: Mapping[str, Clamper]) -> None:
         self.name = name
@@ -114,3 +114,7 @@ class ByEndpoint:
         """See `Dialect`. An endpoint without a clamper has no parameter that could be lowered."""
         clamper = self._clampers.get(route.endpoint)
         return clamper(route, document, clamps) if clamper else (document, ())
+
+    def error_headers(self, _status: int, _code: str, /) -> Headers:
+        """None: SDKs read the status and the body."""
+        return ()

@@ -6,7 +6,7 @@ servers coerce it: pydantic reads "100", 100.0 and true as integers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from proxy.dialects import tokens
@@ -135,6 +135,14 @@ def model(route: Route, document: Document, names: Names) -> str:
     elif route.model and name != route.model:
         raise malformed("The path and the body name different models.", "ambiguous_model", "model")
     return names.get(name, name)
+
+
+def role(message: Document, roles: Mapping[str, str]) -> str:
+    """Who speaks in a message, by the API's names for it. A role that isn't in `roles` counts as the user's."""
+    said = message.get("role")
+    if type(said) is not str:
+        raise wrong("messages.role", "a string")
+    return roles.get(said, "user")
 
 
 def strings(value: Any) -> Iterator[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from proxy.dialects.call import ModelCall
@@ -10,6 +11,12 @@ from proxy.dialects.dialect import Clamps, Document, Route
 
 EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 """Reasoning efforts from the lowest to the highest, over all APIs."""
+
+DEFAULT_TEMPERATURE: Final = 1.0
+"""What models do when the temperature is left out; those whose default lies lower lose nothing by a bound above it."""
+
+Bound = Callable[[Document, Any], bool]
+"""Lowers one parameter in place; True when it changed."""
 
 _RANK: Final = {effort: rank for rank, effort in enumerate(EFFORTS)}
 _USAGE_ON_REQUEST: Final = frozenset({"chat.completions", "completions"})
@@ -24,6 +31,12 @@ def clamp(route: Route, document: Document, call: ModelCall, clamps: Clamps) -> 
     if not changed:
         return document, call, ()
     return changed_document, route.read(changed_document)._replace(model=call.model), changed
+
+
+def apply(document: Document, clamps: Clamps, bounds: Mapping[str, Bound]) -> tuple[Document, tuple[str, ...]]:
+    """A copy of the document within the bounds, and the parameters that changed. What isn't in `bounds` has no place in the document."""
+    document = dict(document)
+    return document, tuple(name for name, most in clamps.items() if name in bounds and bounds[name](document, most))
 
 
 def force_usage(route: Route, document: Document) -> bool:
@@ -54,10 +67,28 @@ def bound(document: Document, key: str, most: float) -> bool:
     return True
 
 
+def bound_or_set(document: Document, key: str, most: float, default: float = math.inf) -> bool:
+    """Lower the number at `key`; where it is left out, set it if the API's own default lies above `most`."""
+    if document.get(key) is None and most < default:
+        document[key] = most
+        return True
+    return bound(document, key, most)
+
+
 def bound_all(document: Document, keys: Iterable[str], most: float) -> bool:
     """Lower the numbers at all of these keys."""
     lower = [bound(document, key, most) for key in keys]
     return any(lower)
+
+
+def bound_effort(document: Document, key: str, most: str, inside: str = "") -> bool:
+    """Lower the reasoning effort at `key`, or at `key` of the object at `inside`."""
+    place = document.get(inside) if inside else document
+    effort = place.get(key) if type(place) is dict else None
+    if effort is None or not lowered(effort, most):
+        return False
+    (nested(document, inside) if inside else document)[key] = most
+    return True
 
 
 def drop(document: Document, keys: frozenset[str]) -> bool:

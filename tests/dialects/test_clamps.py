@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -100,6 +101,28 @@ def test_unlimited_is_above_every_bound(row):
         call = route.read(document)
         assert call.max_output_tokens == 0
         assert rewrite.clamp(route, document, call, {"max_tokens": 50})[1].max_output_tokens == 50
+
+
+def _with_a_null(value: Any) -> Iterator[Any]:
+    """The value with null for it, and for each field inside."""
+    yield None
+    if isinstance(value, dict):
+        yield from ({**value, key: nulled} for key, inside in value.items() for nulled in _with_a_null(inside))
+
+
+@pytest.mark.parametrize(("row", "field", "probe"), _cases())
+def test_a_null_that_is_read_can_be_bounded(row, field, probe):
+    route = find_route("POST", row.path)
+    name, most = BOUNDS[field]
+    for value in _with_a_null(probe.value):
+        document = put(row.least, probe.path, value)
+        try:
+            call = route.read(document)
+        except CallerError:
+            continue
+        lowered, after, _ = rewrite.clamp(route, document, call, {name: most})
+        assert after == route.read(lowered)
+        assert rewrite.clamp(route, lowered, after, {name: most}) == (lowered, after, ())
 
 
 @pytest.mark.parametrize("row", CLAMPED.values(), ids=map("-".join, CLAMPED))

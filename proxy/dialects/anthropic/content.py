@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from proxy.dialects import reading
 from proxy.dialects.dialect import Document
 from proxy.dialects.reading import Prompt, fields, text, wrong
 
@@ -18,10 +19,7 @@ _OPAQUE: Final = frozenset(
 def message(prompt: Prompt, value: Any) -> None:
     """Read one message."""
     document = fields(value, "messages")
-    said = document.get("role")
-    if type(said) is not str:
-        raise wrong("messages.role", "a string")
-    role = ROLES.get(said, "user")
+    role = reading.role(document, ROLES)
     content = document.get("content")
     if type(content) is str:
         prompt.turns += role == "user"

@@ -7,7 +7,7 @@ from typing import Final
 import orjson
 
 from proxy.dialects.anthropic import clamps, messages
-from proxy.dialects.dialect import ByEndpoint, Clamper, Dialect, Endpoint, Headers, Reader, RouteKind
+from proxy.dialects.dialect import ByEndpoint, Clamper, Dialect, Endpoint, Reader, RouteKind
 
 READERS: Final[dict[str, Reader]] = {
     "messages": messages.read,
@@ -39,10 +39,6 @@ class Anthropic(ByEndpoint):
         return orjson.dumps(
             {"type": "error", "error": {"type": kind, "message": message, "code": code, "param": param}, "request_id": request_id}
         )
-
-    def error_headers(self, _status: int, _code: str, /) -> Headers:
-        """None: the SDKs read the status and the body."""
-        return ()
 
     def error_event(self, code: str, message: str) -> bytes:
         """An `error` event, for which the SDKs raise APIStatusError (anthropic/_streaming.py)."""

@@ -10,17 +10,15 @@ from proxy.dialects.bedrock import invoke
 from proxy.dialects.dialect import Clamps, Document, Route
 from proxy.dialects.openai.lowering import parameters as openai
 from proxy.dialects.openai.sampling import OUTPUT_LIMITS
-from proxy.dialects.rewrite import bound, bound_all, drop, lowered, nested
+from proxy.dialects.rewrite import DEFAULT_TEMPERATURE, Bound, apply, bound, bound_all, bound_effort, bound_or_set, drop, nested
 from proxy.dialects.wire.strict import malformed
 
 _EXTRA: Final = "additionalModelRequestFields"
-_DEFAULT_TEMPERATURE: Final = 1.0
 
 
 def converse(_route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
     """Lower the parameters of a Converse request."""
-    document = dict(document)
-    return document, tuple(name for name, most in clamps.items() if name in _CONVERSE and _CONVERSE[name](document, most))
+    return apply(document, clamps, _CONVERSE)
 
 
 def invoke_model(route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
@@ -58,48 +56,29 @@ def _limit(document: Document, most: int) -> bool:
 
 
 def _temperature(document: Document, most: float) -> bool:
-    config = nested(document, "inferenceConfig")
-    if config.get("temperature") is None and most < _DEFAULT_TEMPERATURE:
-        config["temperature"] = most
-        return True
-    return bound(config, "temperature", most)
+    return bound_or_set(nested(document, "inferenceConfig"), "temperature", most, DEFAULT_TEMPERATURE)
 
 
 def _effort(document: Document, most: str) -> bool:
-    changed = False
-    output = document.get("outputConfig") or {}
-    if output.get("effort") is not None and lowered(output["effort"], most):
-        nested(document, "outputConfig")["effort"] = most
-        changed = True
+    changed = bound_effort(document, "effort", most, inside="outputConfig")
     extra = nested(document, _EXTRA) if document.get(_EXTRA) else {}
-    if extra.get("reasoning_effort") is not None and lowered(extra["reasoning_effort"], most):
-        extra["reasoning_effort"] = most
-        changed = True
+    changed = bound_effort(extra, "reasoning_effort", most) or changed
     for key in _THINKING if most == "none" else ():
         if type(extra.get(key)) is dict and extra[key].get("type") != "disabled":
             extra[key] = {"type": "disabled"}
             changed = True
-    effort = (extra.get("reasoningConfig") or {}).get("maxReasoningEffort")
-    if effort is not None and lowered(effort, most):
-        nested(extra, "reasoningConfig")["maxReasoningEffort"] = most
-        changed = True
-    return changed
+    return bound_effort(extra, "maxReasoningEffort", most, inside="reasoningConfig") or changed
 
 
 def _budget(document: Document, most: int) -> bool:
     extra = nested(document, _EXTRA) if document.get(_EXTRA) else {}
-    changed = False
-    for key in _THINKING:
-        thinking = extra.get(key)
-        if type(thinking) is dict and thinking.get("budget_tokens", 0) > most:
-            extra[key] = {**thinking, "budget_tokens": most} if most >= anthropic.LEAST_BUDGET else {"type": "disabled"}
-            changed = True
-    return changed
+    lower = [anthropic.lower_budget(extra, key, most) for key in _THINKING]
+    return any(lower)
 
 
 _THINKING: Final = ("thinking", "reasoning_config")
 
-_CONVERSE: Final[dict[str, Callable[[Document, Any], bool]]] = {
+_CONVERSE: Final[dict[str, Bound]] = {
     "max_tokens": _limit,
     "temperature": _temperature,
     "reasoning_effort": _effort,

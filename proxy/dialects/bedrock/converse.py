@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from proxy.dialects import reading
 from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import Document, Names, Route
 from proxy.dialects.openai.sampling import Reasoning, reasoning
@@ -26,6 +27,8 @@ OVERRIDES: Final = frozenset(
     }
 )
 """What `additionalModelRequestFields` may not set again: two places for one parameter have two readings."""
+
+ROLES: Final = {"user": "user", "assistant": "assistant", "system": "system"}
 
 _OPAQUE: Final = frozenset({"toolUseId", "status", "type", "signature", "format", "cachePoint", "redactedContent"})
 
@@ -93,10 +96,7 @@ def conversation(prompt: Prompt, document: Document) -> int:
     messages = items(document, "messages")
     for entry in messages:
         message = fields(entry, "messages")
-        said = message.get("role")
-        if type(said) is not str:
-            raise wrong("messages.role", "a string")
-        role = said if said in {"user", "assistant", "system"} else "user"
+        role = reading.role(message, ROLES)
         before = prompt.tool_results
         blocks(prompt, role, message.get("content"))
         prompt.turns += role == "user" and prompt.tool_results == before

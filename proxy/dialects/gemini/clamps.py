@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from proxy.dialects.dialect import Clamps, Document, Route
 from proxy.dialects.gemini.content import spelling
-from proxy.dialects.rewrite import bound, lowered
-
-_DEFAULT_TEMPERATURE: Final = 1.0
+from proxy.dialects.rewrite import DEFAULT_TEMPERATURE, Bound, apply, bound, bound_or_set, lowered
 
 
 def generate(_route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
     """Lower the parameters of a generation request."""
     document = dict(document)
     key = _key(document, "generationConfig")
-    config = document[key] = dict(document.get(key) or {})
-    changed = tuple(name for name, most in clamps.items() if name in _BOUNDS and _BOUNDS[name](config, most))
+    document[key], changed = apply(document.get(key) or {}, clamps, _BOUNDS)
     return document, changed
 
 
@@ -27,18 +23,11 @@ def _key(document: Document, camel: str) -> str:
 
 
 def _max_tokens(config: Document, most: int) -> bool:
-    key = _key(config, "maxOutputTokens")
-    if config.get(key) is None:
-        config[key] = most
-        return True
-    return bound(config, key, most)
+    return bound_or_set(config, _key(config, "maxOutputTokens"), most)
 
 
 def _temperature(config: Document, most: float) -> bool:
-    if config.get("temperature") is None and most < _DEFAULT_TEMPERATURE:
-        config["temperature"] = most
-        return True
-    return bound(config, "temperature", most)
+    return bound_or_set(config, "temperature", most, DEFAULT_TEMPERATURE)
 
 
 def _candidates(config: Document, most: int) -> bool:
@@ -86,7 +75,7 @@ def _effort(config: Document, most: str) -> bool:
     return True
 
 
-_BOUNDS: Final[dict[str, Callable[[Document, Any], bool]]] = {
+_BOUNDS: Final[dict[str, Bound]] = {
     "max_tokens": _max_tokens,
     "temperature": _temperature,
     "n": _candidates,

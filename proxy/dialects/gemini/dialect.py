@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import orjson
 
-from proxy.dialects.dialect import ByEndpoint, Clamper, Dialect, Endpoint, Headers, Reader, RouteKind
+from proxy.dialects.dialect import ByEndpoint, Clamper, Dialect, Endpoint, Reader, RouteKind
 from proxy.dialects.gemini import clamps, generate
 
 READERS: Final[dict[str, Reader]] = {
@@ -52,10 +52,6 @@ class Gemini(ByEndpoint):
     def error_body(self, status: int, code: str, message: str, param: str | None, request_id: str, /) -> bytes:
         """`{"error": {"code", "message", "status", "details"}}`; the stable code is the ErrorInfo's reason."""
         return orjson.dumps(_error(status, code, message, param, request_id))
-
-    def error_headers(self, _status: int, _code: str, /) -> Headers:
-        """None: the SDKs read the status and the body."""
-        return ()
 
     def error_event(self, code: str, message: str) -> bytes:
         """A chunk that begins with `error`, for which google-genai raises APIError (google/genai/_api_client.py)."""

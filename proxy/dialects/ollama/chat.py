@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from proxy.dialects import reading
 from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import Document, Names, Route
 from proxy.dialects.openai.content import ROLES
@@ -29,10 +30,7 @@ def chat(route: Route, document: Document, names: Names) -> ModelCall:
 
 
 def _message(prompt: Prompt, message: Document) -> None:
-    said = message.get("role")
-    if type(said) is not str:
-        raise wrong("messages.role", "a string")
-    role = ROLES.get(said, "user")
+    role = reading.role(message, ROLES)
     prompt.turns += role == "user"
     prompt.tool_results += role == "tool"
     prompt.say(role, text(message, "content"))

@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from proxy.dialects.dialect import Clamps, Document, Route
-from proxy.dialects.rewrite import bound, lowered, nested
+from proxy.dialects.rewrite import DEFAULT_TEMPERATURE, Bound, apply, bound, bound_or_set, lowered, nested
 
 _LOGPROBS: Final = ("logprobs", "top_logprobs")
 
 
 def generate(_route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
     """Lower the parameters of a request. The default temperature is the model's own, 0.8 unless it says otherwise."""
-    document = dict(document)
-    return document, tuple(name for name, most in clamps.items() if name in _BOUNDS and _BOUNDS[name](document, most))
+    return apply(document, clamps, _BOUNDS)
 
 
 def _limit(document: Document, most: int) -> bool:
-    options = nested(document, "options")
-    if options.get("num_predict") is None:
-        options["num_predict"] = most
-        return True
-    return bound(options, "num_predict", most)
+    return bound_or_set(nested(document, "options"), "num_predict", most)
 
 
 def _temperature(document: Document, most: float) -> bool:
-    options = nested(document, "options")
-    if options.get("temperature") is None and most < 1.0:
-        options["temperature"] = most
-        return True
-    return bound(options, "temperature", most)
+    return bound_or_set(nested(document, "options"), "temperature", most, DEFAULT_TEMPERATURE)
 
 
 def _no_logprobs(document: Document, _: Any) -> bool:
@@ -53,7 +43,7 @@ def _effort(document: Document, most: str) -> bool:
     return most == "none" or type(think) is str
 
 
-_BOUNDS: Final[dict[str, Callable[[Document, Any], bool]]] = {
+_BOUNDS: Final[dict[str, Bound]] = {
     "max_tokens": _limit,
     "temperature": _temperature,
     "logprobs": _no_logprobs,

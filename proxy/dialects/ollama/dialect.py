@@ -9,7 +9,7 @@ from typing import Final
 
 import orjson
 
-from proxy.dialects.dialect import ByEndpoint, Clamper, Dialect, Endpoint, Headers, Reader, RouteKind
+from proxy.dialects.dialect import ByEndpoint, Clamper, Dialect, Endpoint, Reader, RouteKind
 from proxy.dialects.ollama import chat, clamps
 
 READERS: Final[dict[str, Reader]] = {
@@ -28,10 +28,6 @@ class Ollama(ByEndpoint):
     def error_body(self, _status: int, code: str, message: str, _param: str | None, _request_id: str, /) -> bytes:
         """`{"error": "..."}`, which the SDK's ResponseError takes its message from."""
         return orjson.dumps({"error": message, "code": code})
-
-    def error_headers(self, _status: int, _code: str, /) -> Headers:
-        """None: the SDK reads the status and the body."""
-        return ()
 
     def error_event(self, code: str, message: str) -> bytes:
         """A line with `error`, for which the SDK raises ResponseError (ollama/_client.py)."""

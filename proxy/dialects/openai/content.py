@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from proxy.dialects import reading
 from proxy.dialects.dialect import Document
 from proxy.dialects.reading import Prompt, fields, items, text, wrong
 
@@ -29,10 +30,7 @@ _FILE: Final = frozenset({"file", "input_file", "container_file"})
 def message(prompt: Prompt, value: Any) -> None:
     """Read one message with everything in it."""
     document = fields(value, "messages")
-    said = document.get("role")
-    if type(said) is not str:
-        raise wrong("messages.role", "a string")
-    role = ROLES.get(said, "user")
+    role = reading.role(document, ROLES)
     if role == "user":
         prompt.turns += 1
     elif role == "tool":

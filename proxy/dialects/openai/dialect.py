@@ -6,7 +6,7 @@ from typing import Final
 
 import orjson
 
-from proxy.dialects.dialect import ByEndpoint, Clamper, Dialect, Headers, Reader
+from proxy.dialects.dialect import ByEndpoint, Clamper, Dialect, Reader
 from proxy.dialects.openai import chat, jobs, responses, single
 from proxy.dialects.openai.lowering import parameters
 
@@ -45,10 +45,6 @@ class OpenAI(ByEndpoint):
         """`{"error": {"message", "type", "param", "code"}}`; the request id travels in its header."""
         kind = ERROR_TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
         return orjson.dumps({"error": {"message": message, "type": kind, "param": param, "code": code}})
-
-    def error_headers(self, _status: int, _code: str, /) -> Headers:
-        """None: the SDKs read the status and the body."""
-        return ()
 
     def error_event(self, code: str, message: str) -> bytes:
         """An event with `error`, for which the SDKs raise APIError (openai/_streaming.py).

@@ -13,7 +13,7 @@ from proxy.dialects.dialect import NO_NAMES, Clamps, Document, Names, Route
 from proxy.dialects.openai import content, sampling
 from proxy.dialects.openai.responses import read_item
 from proxy.dialects.reading import MAX_NAME_CHARS, Prompt, fields, inner, items, limit, number, text, wrong
-from proxy.dialects.rewrite import bound, lowered, nested
+from proxy.dialects.rewrite import Bound, apply, bound, bound_effort
 from proxy.dialects.wire.strict import DEFAULT_LIMITS, JsonLimits, malformed, read_json
 
 PASSED: Final = frozenset(
@@ -129,9 +129,7 @@ def clamp_event(document: Document, clamps: Clamps) -> tuple[Document, tuple[str
     if place is None:
         return document, ()
     document = dict(document)
-    settings = nested(document, place)
-    bounds = {"max_tokens": _lower_limit, "temperature": _lower_temperature, "reasoning_effort": _lower_effort, "logprobs": _no_logprobs}
-    changed = tuple(name for name, most in clamps.items() if name in bounds and bounds[name](settings, most))
+    document[place], changed = apply(document.get(place) or {}, clamps, _BOUNDS)
     return document, changed
 
 
@@ -148,11 +146,7 @@ def _lower_temperature(settings: Document, most: Any) -> bool:
 
 
 def _lower_effort(settings: Document, most: Any) -> bool:
-    effort = (settings.get("reasoning") or {}).get("effort")
-    if effort is None or not lowered(effort, most):
-        return False
-    nested(settings, "reasoning")["effort"] = most
-    return True
+    return bound_effort(settings, "effort", most, inside="reasoning")
 
 
 def _no_logprobs(settings: Document, _: Any) -> bool:
@@ -162,3 +156,11 @@ def _no_logprobs(settings: Document, _: Any) -> bool:
         return False
     settings["include"] = kept
     return True
+
+
+_BOUNDS: Final[dict[str, Bound]] = {
+    "max_tokens": _lower_limit,
+    "temperature": _lower_temperature,
+    "reasoning_effort": _lower_effort,
+    "logprobs": _no_logprobs,
+}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from proxy.dialects.dialect import Document
-from proxy.dialects.rewrite import bound, drop, lowered, nested
+from proxy.dialects.rewrite import bound, bound_effort, drop, lowered, nested
 
 _REASONING_FAMILIES: Final = ("o1", "o3", "o4", "gpt-5")
 """OpenAI's own models that refuse `max_tokens` and take a reasoning effort; every compatible server takes `max_tokens`."""
@@ -77,16 +77,9 @@ def _inside(document: Document, key: str) -> dict[str, Any]:
 
 
 def _lower(document: Document, most: str) -> bool:
-    changed = False
-    effort = document.get("reasoning_effort")
-    if effort is not None and lowered(effort, most):
-        document["reasoning_effort"] = most
-        changed = True
-    for key, inside in _NESTED_EFFORT:
-        effort = _inside(document, key).get(inside)
-        if effort is not None and lowered(effort, most):
-            nested(document, key)[inside] = most
-            changed = True
+    changed = bound_effort(document, "reasoning_effort", most)
+    for place, key in _NESTED_EFFORT:
+        changed = bound_effort(document, key, most, inside=place) or changed
     return _switch_off(document) or changed if most == "none" else changed
 
 

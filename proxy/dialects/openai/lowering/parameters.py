@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from proxy.dialects.dialect import Clamps, Document, Route
 from proxy.dialects.openai.lowering import effort
 from proxy.dialects.openai.sampling import LOGPROBS, OUTPUT_LIMITS
-from proxy.dialects.rewrite import bound, bound_all, drop
+from proxy.dialects.rewrite import DEFAULT_TEMPERATURE, Bound, apply, bound, bound_all, bound_or_set, drop
 
-_DEFAULT_TEMPERATURE: Final = 1.0
 _LOGPROBS_INCLUDED: Final = "message.output_text.logprobs"
-
-Bound = Callable[[Document, Any], bool]
-
-
-def apply(document: Document, clamps: Clamps, bounds: dict[str, Bound]) -> tuple[Document, tuple[str, ...]]:
-    """A copy of the document within the bounds. Parameters that the endpoint hasn't got are left out of `bounds`."""
-    document = dict(document)
-    return document, tuple(name for name, most in clamps.items() if name in bounds and bounds[name](document, most))
 
 
 def chat(_route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
@@ -46,22 +36,15 @@ def _max_tokens(document: Document, most: int) -> bool:
 
 
 def _max_output_tokens(document: Document, most: int) -> bool:
-    if document.get("max_output_tokens") is None:
-        document["max_output_tokens"] = most
-        return True
-    return bound(document, "max_output_tokens", most)
+    return bound_or_set(document, "max_output_tokens", most)
 
 
 def _samples(document: Document, most: int) -> bool:
     return bound_all(document, ("n", "best_of"), most)
 
 
-def temperature(document: Document, most: float) -> bool:
-    """Lower the temperature; inserted where the default of 1.0 would be above."""
-    if document.get("temperature") is None and most < _DEFAULT_TEMPERATURE:
-        document["temperature"] = most
-        return True
-    return bound(document, "temperature", most)
+def _temperature(document: Document, most: float) -> bool:
+    return bound_or_set(document, "temperature", most, DEFAULT_TEMPERATURE)
 
 
 def _no_logprobs(document: Document, _: Any) -> bool:
@@ -85,7 +68,7 @@ def _no_included_logprobs(document: Document, _: Any) -> bool:
     return True
 
 
-_SHARED: Final[dict[str, Bound]] = {"temperature": temperature, "reasoning_budget": effort.budget}
+_SHARED: Final[dict[str, Bound]] = {"temperature": _temperature, "reasoning_budget": effort.budget}
 _CHAT: Final[dict[str, Bound]] = {
     **_SHARED,
     "max_tokens": _max_tokens,
