@@ -126,10 +126,7 @@ class Decider:
         if decision.prepaid is not None and usage == decision.prepaid:
             spent = [ask.cost for ask in held.asks]
         else:
-            spent = []
-            for _, _, estimate, _, _, _, unit in held.asks:
-                price = _new(costs.Price, decision.rules.price(decision.call.model)) if unit == "usd" else costs.FREE
-                spent.append(costs.actual(unit, estimate, usage, price))
+            spent = costs.settled(held.asks, usage, decision.rules.price(decision.call.model))
         await self.store.settle(held, spent, now)
 
     async def extend(self, decision: Decision, tokens: int, now: float) -> Standing | None:
@@ -202,12 +199,12 @@ def _hour_of(hour: float) -> tuple[int, int]:
 
 def asks_of(rules: Ruleset, limits: tuple[AppliedLimit, ...], call: ModelCall) -> list[Ask]:
     """What the limits that apply to a call ask of the store."""
-    cost_of: dict[str, float] = {}
     asks: list[Ask] = []
+    given, output = costs.tokens(call)
     for identity, count, key, rate, burst, shadow, _, _ in limits:
-        cost = cost_of.get(count)
-        if cost is None:
-            price = _new(costs.Price, rules.price(call.model)) if count == "usd" else costs.FREE
-            cost = cost_of[count] = costs.reserved(count, call, price)
+        if count in costs.UNMETERED:
+            cost = costs.reserved(count, call) if call.batch_size > 1 else 1.0
+        else:
+            cost = costs.of_tokens(count, given, output, rules.price(call.model) if count == "usd" else costs.FREE)
         asks.append(_new(Ask, (identity, key, cost, rate, burst, shadow, count)))
     return asks

@@ -12,6 +12,7 @@ from array import array
 from collections import deque
 from collections.abc import Sequence
 from itertools import count
+from math import inf
 
 from proxy.limits import gcra
 from proxy.limits.ask import Ask, Reservation, Standing
@@ -26,6 +27,17 @@ _SWEEP_EVERY = 4096
 """Leases taken between two searches for leases that nobody ended."""
 
 
+class _Leases(dict[str, float]):
+    """The open leases of one key, and when each counts as leaked."""
+
+    __slots__ = ("earliest",)
+
+    def __init__(self, earliest: float) -> None:
+        super().__init__()
+        self.earliest = earliest
+        """None counts as leaked before: as long as that is to come, none of them need be looked at."""
+
+
 class MemoryStore:
     """Keys are kept as their 64-bit hash, seeded afresh by each process: long keys cost nothing, collisions can't be aimed and only refuse."""
 
@@ -36,7 +48,7 @@ class MemoryStore:
         self._tats: dict[int, float] = {}
         self._oldest_first: deque[int] = deque()
         self._shared: dict[str, array[float]] = {}
-        self._leases: dict[int, dict[str, float]] = {}
+        self._leases: dict[int, _Leases] = {}
         self._open_leases = 0
         self._lease_numbers = count(1)
         self._until_sweep = _SWEEP_EVERY
@@ -75,7 +87,7 @@ class MemoryStore:
                 tat = tats.get(key)
                 standing = gcra.look(ask, self._shared_tat(ask, key) if tat is None else tat, now)
             else:
-                standing = gcra.look_leases(ask, self._taken(key, now))
+                standing = gcra.look_leases(ask, self._taken(key, now) if key in self._leases else 0)
             standings.append(standing)
             if not standing[1]:
                 passed = False
@@ -83,39 +95,41 @@ class MemoryStore:
             denied = gcra.denying(standings)
             if denied is not None:
                 return Reservation(tuple(asks), tuple(standings), denied, now)
-        taken: list[str] = []
+        taken = [""] * len(standings)
         for place, ask in enumerate(asks):
-            lease = ""
-            if standings[place][1]:
+            if passed or standings[place][1]:
                 key = hash(ask[1])
                 if not ask[3]:
-                    lease = self._lease(key, leases[place] if leases else "", now)
+                    taken[place] = self._lease(key, leases[place] if leases else "", now)
                 elif key in tats:
                     tat = tats[key]
                     tats[key] = (tat if tat > now else now) + ask[2] / ask[3]  # noqa: FURB136  max() costs 70 ns
                 else:
                     self._spend(ask, key, ask[2] / ask[3], now)
-            taken.append(lease)
         return _new(Reservation, (tuple(asks), tuple(standings), None, now, False, tuple(taken)))
 
     def give_back(self, held: Reservation, actual: Sequence[float], now: float) -> None:
         """`settle` without a coroutine. A denied reservation and a shadow ask that was over its limit hold nothing."""
-        if held.denied is not None:
+        asks, standings, denied, at, _, leases = held
+        if denied is not None:
             return
-        age_s = now - held.at
-        for ask, standing, cost, lease in zip(held.asks, held.standings, actual, held.leases, strict=True):
+        age_s = now - at
+        for ask, standing, cost, lease in zip(asks, standings, actual, leases, strict=True):
             if not standing[1]:
                 continue
             if lease:
                 self._end(hash(ask[1]), lease)
                 continue
+            if cost == ask[2]:
+                continue
             more = gcra.correction(ask, cost, age_s)
             if more > 0.0:
                 self._spend(ask, hash(ask[1]), more / ask[3], now)
             elif more < 0.0:
-                tat = self._tats.get(hash(ask[1]))
+                key = hash(ask[1])
+                tat = self._tats.get(key)
                 if tat is not None:
-                    self._tats[hash(ask[1])] = gcra.refund(tat, -more / ask[3], now)
+                    self._tats[key] = gcra.refund(tat, -more / ask[3], now)
 
     def owed_until(self, ask: Ask) -> float:
         """The key's state: when its bucket is full again, seconds since the epoch."""
@@ -180,7 +194,8 @@ class MemoryStore:
         leases = self._leases.get(key)
         if leases is None:
             return 0
-        self._expire(key, leases, now)
+        if leases.earliest <= now:
+            self._expire(key, leases, now)
         return len(leases)
 
     def _lease(self, key: int, name: str, now: float) -> str:
@@ -190,9 +205,15 @@ class MemoryStore:
             self._until_sweep = _SWEEP_EVERY
             for other, leases in list(self._leases.items()):
                 self._expire(other, leases, now)
-        leases = self._leases.setdefault(key, {})
-        self._open_leases += lease not in leases
-        leases[lease] = now + self._lease_ttl_s
+        until = now + self._lease_ttl_s
+        found = self._leases.get(key)
+        if found is None:
+            found = self._leases[key] = _Leases(until)
+        elif until < found.earliest:
+            found.earliest = until
+        if lease not in found:
+            self._open_leases += 1
+        found[lease] = until
         return lease
 
     def _end(self, key: int, lease: str) -> None:
@@ -202,6 +223,7 @@ class MemoryStore:
             if not leases:
                 del self._leases[key]
 
-    def _expire(self, key: int, leases: dict[str, float], now: float) -> None:
+    def _expire(self, key: int, leases: _Leases, now: float) -> None:
         for lease in [lease for lease, until in leases.items() if until <= now]:
             self._end(key, lease)
+        leases.earliest = min(leases.values(), default=inf)

@@ -5,10 +5,11 @@ Estimates lean high, because a limit that reserves too little is overspent by ev
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from proxy.dialects.call import ModelCall, Usage
+from proxy.limits.ask import Ask
 
 COUNTS: Final = ("requests", "input_tokens", "output_tokens", "total_tokens", "concurrent", "usd")
 """What a limit may count."""
@@ -84,33 +85,41 @@ def output_estimate(call: ModelCall, expected: int = DEFAULT_OUTPUT_TOKENS) -> i
     return min(each, _MOST_TOKENS) * min(max(n, 1), _MOST_TOKENS) * min(max(batch_size, 1), _MOST_TOKENS)
 
 
-def reserved(count: str, call: ModelCall, price: Price = FREE, expected_output_tokens: int = DEFAULT_OUTPUT_TOKENS) -> float:
-    """Units to reserve before the call is made. Raises ValueError for a count that isn't one of `COUNTS`."""
-    if count == "requests":
-        return 1.0 if call.batch_size <= 1 else float(min(call.batch_size, _MOST_TOKENS))
-    if count == "concurrent":
-        return 1.0
+def tokens(call: ModelCall, expected_output_tokens: int = DEFAULT_OUTPUT_TOKENS) -> tuple[int, int]:
+    """Input and output tokens to reserve before the call is made."""
     given = call.input_tokens
     if not 0 <= given <= _MOST_TOKENS:
         given = min(max(given, 0), _MOST_TOKENS)
-    return _of_tokens(count, given, output_estimate(call, expected_output_tokens), price)
+    return given, output_estimate(call, expected_output_tokens)
 
 
-def actual(count: str, estimate: float, usage: Usage, price: Price = FREE) -> float:
-    """Units that the call really cost. `estimate` is what was reserved: requests and leases cost just that, whatever came back.
+def reserved(count: str, call: ModelCall, price: Price = FREE, expected_output_tokens: int = DEFAULT_OUTPUT_TOKENS) -> float:
+    """Units to reserve before the call is made. Raises ValueError for a count that isn't one of `COUNTS`."""
+    if count == "requests":
+        return float(min(max(call.batch_size, 1), _MOST_TOKENS))
+    if count == "concurrent":
+        return 1.0
+    return of_tokens(count, *tokens(call, expected_output_tokens), price)
 
-    Raises ValueError for a count that isn't one of `COUNTS`.
+
+def settled(asks: Sequence[Ask], usage: Usage, price: tuple[float, float]) -> list[float]:
+    """Units that a call really cost, for each ask: requests and leases cost what was reserved, whatever came back.
+
+    Raises ValueError for a unit that isn't one of `COUNTS`.
     """
-    if count in UNMETERED:
-        return estimate
-    return _of_tokens(count, usage.input_tokens, usage.output_tokens, price)
+    given, output, _, _, _ = usage
+    spent: list[float] = []
+    for _, _, estimate, _, _, _, unit in asks:
+        spent.append(estimate if unit in UNMETERED else of_tokens(unit, given, output, price))
+    return spent
 
 
-def _of_tokens(count: str, given: int, output: int, price: Price) -> float:
+def of_tokens(count: str, given: int, output: int, price: tuple[float, float]) -> float:
+    """Units that so many input and output tokens are; `price` as in `Price`. Raises ValueError for a count of anything else."""
     if count == "total_tokens":
         return float(given + output)
     if count == "usd":
-        return price.of(given, output)
+        return (given * price[0] + output * price[1]) / 1e6
     if count == "output_tokens":
         return float(output)
     if count == "input_tokens":

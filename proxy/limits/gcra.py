@@ -71,7 +71,7 @@ def look_leases(ask: Ask, taken: int) -> Standing:
     limit, _, _, rate, burst, shadow, unit = ask
     left = burst - taken
     if left >= 1.0:
-        return Standing(limit, True, left - 1.0, 0.0, 0.0, burst, rate, shadow, unit)
+        return _new(Standing, (limit, True, left - 1.0, 0.0, 0.0, burst, rate, shadow, unit))
     retry = LEASE_RETRY_S if burst >= 1.0 else inf
     return Standing(limit, False, 0.0, retry, LEASE_RETRY_S, burst, rate, shadow, unit)
 

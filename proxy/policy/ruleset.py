@@ -48,6 +48,7 @@ class Ruleset:
         self.patterns_in: Callable[[Sequence[str]], list[str]] = names.patterns.found_in
         self.canonical_model: Callable[[str], str] = names.models.canonical
         self.knows_model: Callable[[str], bool] = names.models.knows
+        self._price_of = names.prices.of
         self.passes_uninspected: Callable[[str, str], bool] = names.uninspected.passes
         self._dates = _dates(self.rules, self.waivers)
         self._epochs: dict[int, _Epoch] = {}
@@ -101,7 +102,7 @@ class Ruleset:
 
     def price(self, model: str) -> tuple[float, float]:
         """US dollars per million input and output tokens, by any name of the model."""
-        return self.vocabulary.prices.of(self.canonical_model(model))
+        return self._price_of(self.canonical_model(model))
 
     def expired(self, now: float) -> tuple[str, ...]:
         """Ids of rules and waivers whose last day has passed: they no longer act, which someone should be told."""

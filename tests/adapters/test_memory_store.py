@@ -3,6 +3,8 @@ import subprocess
 import sys
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from proxy.adapters.memory_store import MemoryStore
 from proxy.limits.ask import Ask
@@ -86,6 +88,25 @@ def test_a_lease_nobody_ended_expires():
         store.take([lease_ask()], NOW)
     assert store.take([lease_ask()], NOW + 59.0).denied is not None
     assert store.take([lease_ask()], NOW + 60.0).denied is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["take", "end", "count"]), st.integers(0, 25)), max_size=20))
+def test_each_lease_expires_by_its_own_time_wherever_the_clock_jumps(steps):
+    store = MemoryStore(lease_ttl_s=10.0)
+    ask = lease_ask(most=1000.0)
+    until: dict[str, float] = {}
+    for step, moment in steps:
+        now = NOW + moment
+        if step == "take":
+            until = {lease: at for lease, at in until.items() if at > now}
+            until[store.take([ask], now).leases[0]] = now + 10.0
+        elif step == "end" and until:
+            store.release(ask, next(iter(until)))
+            del until[next(iter(until))]
+        else:
+            until = {lease: at for lease, at in until.items() if at > now}
+            assert store.leases_of(ask, now) == list(until)
 
 
 def test_leaked_leases_of_keys_that_never_return_are_swept():

@@ -4,6 +4,7 @@ from proxy.dialects.call import ModelCall, Usage
 from proxy.dialects.dialect import RouteKind
 from proxy.dialects.routes import ENDPOINTS
 from proxy.limits import costs
+from proxy.limits.ask import Ask
 from proxy.limits.costs import Price, PriceTable
 
 CHAT = ModelCall("openai", "chat.completions", "m-large", input_tokens=200, max_output_tokens=500)
@@ -49,14 +50,15 @@ def test_hostile_numbers_cost_a_finite_positive_amount(hostile, count):
     [("requests", 4.0), ("concurrent", 4.0), ("input_tokens", 180.0), ("output_tokens", 20.0), ("total_tokens", 200.0), ("usd", 0.00084)],
 )
 def test_the_actual_cost_comes_from_the_usage(count, units):
-    assert costs.actual(count, 4.0, Usage(180, 20, 90, 5), Price(3.0, 15.0)) == pytest.approx(units)
+    asks = [Ask("l.a", "l.a|acme", 4.0, 1.0, 1.0, unit=count), Ask("l.b", "l.b|acme", 7.0, 1.0, 1.0, unit="requests")]
+    assert costs.settled(asks, Usage(180, 20, 90, 5), Price(3.0, 15.0)) == [pytest.approx(units), 7.0]
 
 
 def test_an_unknown_count_is_an_error_and_not_free():
     with pytest.raises(ValueError, match="apples"):
         costs.reserved("apples", CHAT)
     with pytest.raises(ValueError, match="apples"):
-        costs.actual("apples", 1.0, Usage())
+        costs.settled([Ask("l.a", "l.a|acme", 1.0, 1.0, 1.0, unit="apples")], Usage(), costs.FREE)
 
 
 def test_a_model_is_priced_by_name_then_by_longest_prefix_then_as_the_dearest():
