@@ -34,9 +34,12 @@ def clamp(route: Route, document: Document, call: ModelCall, clamps: Clamps) -> 
 
 
 def apply(document: Document, clamps: Clamps, bounds: Mapping[str, Bound]) -> tuple[Document, tuple[str, ...]]:
-    """A copy of the document within the bounds, and the parameters that changed. What isn't in `bounds` has no place in the document."""
+    """A copy of the document within the bounds, and the parameters that changed. Those without a place in the document aren't in `bounds`.
+
+    Lowered in the order of `bounds`, so that what is said to have changed doesn't depend on which rule was joined first.
+    """
     document = dict(document)
-    return document, tuple(name for name, most in clamps.items() if name in bounds and bounds[name](document, most))
+    return document, tuple(name for name, lower in bounds.items() if name in clamps and lower(document, clamps[name]))
 
 
 def force_usage(route: Route, document: Document) -> bool:

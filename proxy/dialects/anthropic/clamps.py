@@ -59,9 +59,9 @@ def _effort(document: Document, most: str) -> bool:
 
 
 _MESSAGES: Final[dict[str, Bound]] = {
-    "max_tokens": _max_tokens,
     "temperature": _temperature,
     "reasoning_effort": _effort,
+    "max_tokens": _max_tokens,
     "reasoning_budget": _budget,
 }
-_COMPLETE: Final[dict[str, Bound]] = {"max_tokens": _max_tokens_to_sample, "temperature": _temperature}
+_COMPLETE: Final[dict[str, Bound]] = {"temperature": _temperature, "max_tokens": _max_tokens_to_sample}
