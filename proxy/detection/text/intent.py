@@ -6,11 +6,12 @@ a text is worded, not why: benign judges and tutors match too, so intent never d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import re2
 
+from proxy.detection.text.pattern import GAPS, split, width
 from proxy.documents.strict_yaml import Document, Path, read_yaml
 from proxy.errors import ConfigError, Problem
 
@@ -19,38 +20,49 @@ MAX_INTENTS: Final = 16
 HEAD_CHARS: Final = 1024
 TAIL_CHARS: Final = 512
 """Instructions stand at the ends of a prompt."""
-_SETS: Final = 3
 _MEMORY_BYTES: Final = 64 << 20
 _WORDS: Final = r" (?:[^.!?\n\x{3002}\x{ff01}\x{ff1f}]* )?"
 _CHARACTERS: Final = r"[^.!?\n\x{3002}\x{ff01}\x{ff1f}]*"
 """Gaps end with the sentence. Counted gaps would multiply the states of the automaton, and with them the time."""
 
 
-class Intents:
-    """All pattern files in a few compiled sets.
+_Search = Callable[[bytes], list[int] | None]
 
-    One set for all would multiply the automata's states (first texts cost six times as much), one each is read eight times.
+
+class Intents:
+    """All pattern files, searched in two steps.
+
+    A pattern with gaps can only match where its most telling part does, so one set of those parts is scanned first: without gaps it
+    stays a small automaton, whereas a set of whole patterns would make new states for every new text.
     """
 
     def __init__(self, patterns: Mapping[str, list[str]]) -> None:
-        """`patterns` gives the RE2 patterns of each intent; they compile."""
+        """`patterns` gives the patterns of each intent, gaps unexpanded; they compile."""
         self.names = tuple(patterns)
-        self._sets = []
-        for group in range(_SETS):
-            members = [
-                (1 << place, pattern) for place, found in enumerate(patterns.values()) if place % _SETS == group for pattern in found
-            ]
-            if members:
-                self._sets.append((_compiled([pattern for _, pattern in members]).Match, [bit for bit, _ in members]))
+        self._match: _Search | None = None
+        self._whole: list[tuple[int, _Search | None]] = []
+        anchors = re2.Set.SearchSet(_options())
+        for place, found in enumerate(patterns.values()):
+            for alternative in (one for pattern in found for one in split(pattern, ("|",))):
+                parts = split(alternative, GAPS)
+                anchors.Add(max(parts, key=width))
+                self._whole.append((1 << place, _searched(_expanded(alternative)) if len(parts) > 1 else None))
+        if self._whole:
+            anchors.Compile()
+            self._match = anchors.Match
 
     def bits(self, folded: str) -> int:
         """One bit for each intent that a folded piece of text matches at its head or tail."""
+        if self._match is None:
+            return 0
         if len(folded) > HEAD_CHARS + TAIL_CHARS:
             folded = f"{folded[:HEAD_CHARS]}\n{folded[-TAIL_CHARS:]}"
+        encoded = folded.encode("utf-8", "replace")
         found = 0
-        for match, bits in self._sets:
-            for place in match(folded) or ():
-                found |= bits[place]
+        for place in self._match(encoded) or ():
+            bit, whole = self._whole[place]
+            if not found & bit and (whole is None or whole(encoded)):
+                found |= bit
         return found
 
     def of(self, bits: int) -> tuple[str, ...]:
@@ -58,12 +70,13 @@ class Intents:
         return tuple(name for place, name in enumerate(self.names) if bits >> place & 1)
 
 
-def _compiled(patterns: list[str]) -> Any:
-    compiled = re2.Set.SearchSet(_options())
-    for pattern in patterns:
-        compiled.Add(pattern)
-    compiled.Compile()
-    return compiled
+def _searched(pattern: str) -> _Search:
+    """A set of one: it answers yes or no at a third of the cost of a match with positions."""
+    alone = re2.Set.SearchSet(_options())
+    alone.Add(pattern)
+    alone.Compile()
+    search: _Search = alone.Match
+    return search
 
 
 def _options() -> Any:
@@ -131,7 +144,7 @@ def _patterns(document: Document, language: str, problems: list[Problem]) -> lis
         except (re2.error, TypeError, AttributeError) as error:
             problems.append(document.problem((*path, place), f"not an RE2 pattern: {_told(error)}"))
         else:
-            found.append(_expanded(pattern))
+            found.append(pattern)
     return found
 
 

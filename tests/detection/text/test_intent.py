@@ -71,5 +71,9 @@ def test_all_faults_of_all_files_are_reported_with_their_lines():
     assert any(problem.file == "d.yaml" for problem in caught.value.problems)
 
 
+def test_any_text_can_be_searched():
+    assert INTENTS.bits("\ud800 think step by step \udfff") == INTENTS.bits("think step by step")
+
+
 def test_without_patterns_nothing_matches():
     assert load_intents({}).bits("think step by step") == 0
