@@ -31,17 +31,12 @@ def note_call(record: Record, call: ModelCall) -> None:
 
 def note_decision(record: Record, decision: Decision) -> None:
     """What was decided and why."""
-    signals = decision.signals
-    record.hits = tuple((hit.rule, _mode(hit), hit.effects, hit.waived_by) for hit in decision.hits)
-    record.limits = tuple((standing.limit, standing.allowed, standing.remaining, standing.shadow) for standing in decision.held.standings)
-    record.limits_degraded = decision.held.degraded
-    record.stripped, record.tags = tuple(decision.strips), tuple(decision.tags)
-    record.risk_level, record.risk_score, record.risk_families, record.campaign = (
-        signals.level,
-        signals.score,
-        signals.families,
-        signals.campaign,
-    )
+    _, _, _, _, _, strips, tags, hits, signals, _, held, _ = decision
+    record.hits = tuple([(hit.rule, _mode(hit), hit.effects, hit.waived_by) for hit in hits]) if hits else ()
+    record.limits = tuple([(limit, allowed, remaining, shadow) for limit, allowed, remaining, _, _, _, _, shadow, _ in held.standings])
+    record.limits_degraded = held.degraded
+    record.stripped, record.tags = tuple(strips), tuple(tags)
+    record.risk_level, record.risk_score, record.risk_families, record.campaign, _, _ = signals
 
 
 def _mode(hit: Hit) -> str:
@@ -55,16 +50,17 @@ def _mode(hit: Hit) -> str:
 
 def observation_of(caller: Caller, call: ModelCall, head: Head, tls_fingerprint: str) -> Observation:
     """What the detector may see of it. `tls_fingerprint` comes from a trusted edge or is ""."""
-    agent = next((value for name, value in head.headers if name == "user-agent"), "")
+    names = [name for name, _ in head.headers]
+    agent = head.headers[names.index("user-agent")][1] if "user-agent" in names else ""
     account = caller.account
     return Observation(
-        account.id, call, [name for name, _ in head.headers], agent, tls_fingerprint, network_of(caller.ip), caller.region.asn, account.org,
+        account.id, call, names, agent, tls_fingerprint, network_of(caller.ip), caller.region.asn, account.org,
     )  # fmt: skip
 
 
 def own_headers(route: Route, decision: Decision, record: Record) -> bytes:
     """Lines of ours in an answer that was allowed: where its decision and its budgets can be looked up."""
-    lines = [f"{replies.DECISION_HEADER}: {record.id}\r\n{replies.POLICY_HEADER}: {record.revision}\r\n"]
-    if decision.held.standings:
-        lines += [f"{name}: {value}\r\n" for name, value in reply_headers(decision.held.standings, None, route.dialect.name, record.at)]
-    return "".join(lines).encode("ascii", "replace")
+    lines = f"{replies.DECISION_HEADER}: {record.id}\r\n{replies.POLICY_HEADER}: {record.revision}\r\n"
+    for name, value in reply_headers(decision.held.standings, None, route.dialect.name, record.at):
+        lines += f"{name}: {value}\r\n"
+    return lines.encode("ascii", "replace")

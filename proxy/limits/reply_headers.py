@@ -6,7 +6,7 @@ Outside names: draft-ietf-httpapi-ratelimit-headers-10 (RateLimit, RateLimit-Pol
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from math import ceil, inf
@@ -27,13 +27,16 @@ _QUOTA_UNITS: Final = {
     "output_tokens": "output-tokens",
     "total_tokens": "tokens",
 }
-_OPENAI_NAMES: Final = {"requests": "requests", "input_tokens": "tokens", "output_tokens": "tokens", "total_tokens": "tokens"}
-_ANTHROPIC_NAMES: Final = {
+_OPENAI_KINDS: Final = {"requests": "requests", "input_tokens": "tokens", "output_tokens": "tokens", "total_tokens": "tokens"}
+_ANTHROPIC_KINDS: Final = {
     "requests": "requests",
     "input_tokens": "input-tokens",
     "output_tokens": "output-tokens",
     "total_tokens": "tokens",
 }
+_KINDS: Final = {"openai": _OPENAI_KINDS, "azure": _OPENAI_KINDS, "anthropic": _ANTHROPIC_KINDS}
+"""What a provider's headers call each unit; units it has no headers for are missing."""
+_NO_KINDS: Final[dict[str, str]] = {}
 
 
 def refusal_code(denied: Standing) -> str:
@@ -52,50 +55,58 @@ def refusal_message(denied: Standing) -> str:
     return f"Limit '{denied.limit}' is spent; try again in {_seconds(denied.retry_after_s)} s."
 
 
-def tightest(standings: Iterable[Standing]) -> Standing | None:
-    """The enforced limit with the smallest share left; None when none is enforced."""
-    enforced = [standing for standing in standings if not standing.shadow]
-    return min(enforced, key=_share_left, default=None)
-
-
 def reply_headers(standings: Sequence[Standing], denied: Standing | None, dialect: str, now: float) -> Headers:
     """Headers of a reply, lower-case. All describe the limit that denied; when none did, the tightest (of each kind the provider names).
 
     Shadow limits never show. A cost above the burst has no Retry-After and asks the SDKs not to retry.
     """
-    if denied is None:
-        shown = sorted((standing for standing in standings if not standing.shadow), key=_share_left, reverse=True)
-        return [*_ietf(shown[-1]), *_provider_headers(shown, dialect, now)] if shown else []
-    headers = _ietf(denied)
-    if denied.retry_after_s == inf:
-        headers.append(("x-should-retry", "false"))
-    else:
-        headers.append(("retry-after", _seconds(denied.retry_after_s)))
-    return headers + _provider_headers([denied], dialect, now)
+    told, named = _shown(standings if denied is None else (denied,), _KINDS.get(dialect, _NO_KINDS))
+    if denied is not None:
+        told = denied
+    if told is None:
+        return []
+    headers = _ietf(told)
+    if denied is not None:
+        headers.append(("x-should-retry", "false") if denied[3] == inf else ("retry-after", _seconds(denied[3])))
+    for kind, standing in named.items():
+        headers += _anthropic(kind, standing, now) if dialect == "anthropic" else _openai(kind, standing)
+    return headers
+
+
+def _shown(standings: Sequence[Standing], kinds: Mapping[str, str]) -> tuple[Standing | None, dict[str, Standing]]:
+    """The enforced limit with the smallest share left, of all and of each kind. Of equals the last."""
+    tightest: Standing | None = None
+    least = inf
+    named: dict[str, Standing] = {}
+    shares: dict[str, float] = {}
+    for standing in standings:
+        _, _, remaining, _, _, burst, _, shadow, unit = standing
+        if shadow:
+            continue
+        share = remaining / burst if burst > 0.0 else 0.0
+        if share <= least:
+            tightest, least = standing, share
+        kind = kinds.get(unit)
+        if kind is not None and share <= shares.get(kind, inf):
+            named[kind], shares[kind] = standing, share
+    return tightest, named
 
 
 def _ietf(told: Standing) -> Headers:
-    name, policy = _policy(told.limit, told.burst, told.rate, told.unit)
-    wait = told.reset_s if told.allowed or told.retry_after_s == inf else told.retry_after_s
-    return [("ratelimit-policy", policy), ("ratelimit", f'"{name}";r={_amount(told.unit, told.remaining)};t={_seconds(wait)}')]
-
-
-def _provider_headers(loosest_first: Sequence[Standing], dialect: str, now: float) -> Headers:
-    if dialect == "anthropic":
-        named = {_ANTHROPIC_NAMES[standing.unit]: standing for standing in loosest_first if standing.unit in _ANTHROPIC_NAMES}
-        return [header for kind, standing in named.items() for header in _anthropic(kind, standing, now)]
-    if dialect in {"openai", "azure"}:
-        named = {_OPENAI_NAMES[standing.unit]: standing for standing in loosest_first if standing.unit in _OPENAI_NAMES}
-        return [header for kind, standing in named.items() for header in _openai(kind, standing)]
-    return []
+    limit, allowed, remaining, retry_after_s, reset_s, burst, rate, _, unit = told
+    name, policy = _policy(limit, burst, rate, unit)
+    wait = reset_s if allowed or retry_after_s == inf else retry_after_s
+    return [policy, ("ratelimit", f"{name};r={_amount(unit, remaining)};t={_seconds(wait)}")]
 
 
 def _openai(kind: str, standing: Standing) -> Headers:
-    return [
-        (f"x-ratelimit-limit-{kind}", _integer(standing.burst)),
-        (f"x-ratelimit-remaining-{kind}", _integer(standing.remaining)),
-        (f"x-ratelimit-reset-{kind}", _duration(standing.reset_s)),
-    ]
+    limit, remaining, reset = _OPENAI_HEADERS[kind]
+    return [(limit, _integer(standing[5])), (remaining, _integer(standing[2])), (reset, _duration(standing[4]))]
+
+
+_OPENAI_HEADERS: Final = {
+    kind: (f"x-ratelimit-limit-{kind}", f"x-ratelimit-remaining-{kind}", f"x-ratelimit-reset-{kind}") for kind in ("requests", "tokens")
+}
 
 
 def _anthropic(kind: str, standing: Standing, now: float) -> Headers:
@@ -116,11 +127,11 @@ _LONGEST_S: Final = 366 * 86_400.0
 
 
 @lru_cache(maxsize=1024)
-def _policy(limit: str, burst: float, rate: float, unit: str) -> tuple[str, str]:
-    """The quoted name and the RateLimit-Policy of a limit; the same for all its subjects, so worth remembering."""
-    name = _sf_string(limit)
+def _policy(limit: str, burst: float, rate: float, unit: str) -> tuple[str, tuple[str, str]]:
+    """The quoted name and the RateLimit-Policy header of a limit; the same for all its subjects, so worth remembering."""
+    name = f'"{_sf_string(limit)}"'
     window = f";w={_seconds(burst / rate)}" if rate else ""
-    return name, f'"{name}";q={_amount(unit, burst)};qu="{_sf_string(_QUOTA_UNITS.get(unit, unit))}"{window}'
+    return name, ("ratelimit-policy", f'{name};q={_amount(unit, burst)};qu="{_sf_string(_QUOTA_UNITS.get(unit, unit))}"{window}')
 
 
 def _amount(unit: str, units: float) -> str:
@@ -146,7 +157,3 @@ def _duration(seconds: float) -> str:
 def _sf_string(text: str) -> str:
     visible = "".join(char for char in text if " " <= char <= "~")
     return visible.replace("\\", "\\\\").replace('"', '\\"')
-
-
-def _share_left(standing: Standing) -> float:
-    return standing.remaining / standing.burst if standing.burst > 0.0 else 0.0
