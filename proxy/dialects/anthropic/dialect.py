@@ -1,4 +1,4 @@
-"""The Anthropic dialect: which reader reads which endpoint, and how errors are worded."""
+"""The Anthropic dialect: which reader reads which endpoint, where they live, and how errors are worded."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Bytes before meaning: paths, content codings, strict JSON, multipart forms. What can be read in two ways is refused here."""
+"""Bytes before meaning: paths, strict JSON, the spelling of keys, multipart forms. What can be read in two ways is refused here."""

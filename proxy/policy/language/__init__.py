@@ -1,1 +1,1 @@
-"""From bytes to meaning: strict YAML, the documents' shape, and conditions in the Common Expression Language."""
+"""From documents to meaning: their shape, and conditions in the Common Expression Language."""
