@@ -40,9 +40,6 @@ class Directory:
         return self._accounts.get(account_id)
 
 
-EMPTY_DIRECTORY: Final = Directory({})
-
-
 def build_directory(file: str, rows: Iterable[Row]) -> Directory:
     """Read the rows of one file. Raises ConfigError with every problem (the first hundred of a file that is all wrong)."""
     accounts: dict[str, Attributes] = {}

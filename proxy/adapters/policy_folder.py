@@ -50,8 +50,6 @@ class PolicyStatus(NamedTuple):
     reload_failures: int
     problems: tuple[Problem, ...]
     """Why the newest version of the folder isn't in force; empty when it is."""
-    failed_at: float
-    """When the newest version was turned down; 0.0 when it is in force."""
     load_s: float
     """Seconds that the last load took, cases included."""
 
@@ -66,7 +64,6 @@ class PolicyFolder:
         self._lock = threading.Lock()
         self._reloads = self._failures = 0
         self._problems: tuple[Problem, ...] = ()
-        self._failed_at = 0.0
         files = read_folder(folder)
         began = time.perf_counter()
         self.current, self._cases = _sound(files, clock())
@@ -90,7 +87,7 @@ class PolicyFolder:
                 self._turn_down(tuple(error.problems))
                 return False
             self._good, self._cases = seen, cases
-            self._problems, self._failed_at = (), 0.0
+            self._problems = ()
             if ruleset.revision == self.current.revision:
                 return False
             self._reloads += 1
@@ -101,7 +98,6 @@ class PolicyFolder:
     def _turn_down(self, problems: tuple[Problem, ...]) -> None:
         if problems != self._problems:
             self._failures += 1
-            self._failed_at = self._clock()
         self._problems = problems
 
     async def watch(self, report: Callable[[PolicyStatus], None], look_every_s: float = 5.0) -> None:
@@ -139,7 +135,6 @@ class PolicyFolder:
             reloads=self._reloads,
             reload_failures=self._failures,
             problems=self._problems,
-            failed_at=self._failed_at,
             load_s=self._load_s,
         )
 

@@ -31,12 +31,11 @@ _EXPONENT: Final = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+|[
 
 
 class Place(NamedTuple):
-    """Where a value stands: line and column from 1. `end_line` and `end_column` are just past it."""
+    """Where a value stands: line and column from 1, and the line on which it ends; 0 where only its beginning is known."""
 
     line: int
     column: int
     end_line: int = 0
-    end_column: int = 0
 
 
 class Document(NamedTuple):
@@ -130,7 +129,7 @@ class _TooBig(Exception):  # noqa: N818  (it ends the walk; it isn't an error an
 
 def _place_of(event: Any) -> Place:
     start, end = event.start_mark, event.end_mark
-    return Place(start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+    return Place(start.line + 1, start.column + 1, end.line + 1)
 
 
 class _Builder:

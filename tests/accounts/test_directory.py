@@ -1,6 +1,6 @@
 import pytest
 
-from proxy.accounts.directory import EMPTY_DIRECTORY, Row, build_directory
+from proxy.accounts.directory import Row, build_directory
 from proxy.errors import ConfigError
 
 
@@ -13,7 +13,6 @@ def test_a_listed_account_is_found_with_the_line_that_said_each_attribute():
     assert found.sources == (("tier", "accounts.yaml:3"), ("country", "accounts.yaml:2"))
     assert directory.find("key-1") is not None
     assert directory.find("other") is None
-    assert EMPTY_DIRECTORY.find("acme") is None
     assert len(directory) == 2
 
 

@@ -55,7 +55,9 @@ def refused(accounts):
     return dict(accounts.status.refused)
 
 
-@pytest.mark.parametrize(("key", "algorithm", "kid"), [(RSA, "RS256", "rsa"), (EC, "ES256", "ec"), (ED, "EdDSA", "ed")], ids=str)
+@pytest.mark.parametrize(
+    ("key", "algorithm", "kid"), [(RSA, "RS256", "rsa"), (EC, "ES256", "ec"), (ED, "EdDSA", "ed")], ids=["rsa", "ec", "ed"]
+)
 def test_a_valid_token_names_its_account_with_the_claim_behind_each_attribute(accounts, key, algorithm, kid):
     expected = Account("acct-1", "token", org="Acme", tier="gold", sources=(("org", "claim org"), ("tier", "claim tier")))
     assert accounts.account(token(key, algorithm, kid), NOW) == expected

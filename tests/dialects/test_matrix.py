@@ -15,9 +15,8 @@ from proxy.errors import CallerError, Fault
 from tests.dialects.corpus import CANARY, Probe, Row, put
 from tests.dialects.rows.every import ROWS
 
-FIELDS = tuple(ModelCall._fields[3:-1])
-UNREAD = {"texts", "inspected", "batch_size"}
-"""Fields with a test of their own below, or that no single call sets."""
+WITHOUT_PROBES = {"dialect", "endpoint", "texts", "input_tokens", "inspected", "batch_size"}
+"""Fields that a row's address, words or kind decide."""
 
 WITHOUT_DOCUMENT = {
     RouteKind.METADATA: {
@@ -70,6 +69,10 @@ def test_every_endpoint_has_a_row():
     assert calls == set(ROWS)
     for kind, names in WITHOUT_DOCUMENT.items():
         assert {row.endpoint for row in ENDPOINTS if row.kind is kind} == names
+
+
+def test_every_field_of_a_call_is_looked_for_in_some_row():
+    assert {field for row in ROWS.values() for field in row.probes} == set(ModelCall._fields) - WITHOUT_PROBES
 
 
 @pytest.mark.parametrize("key", ROWS, ids="-".join)

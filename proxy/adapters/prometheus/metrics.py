@@ -90,7 +90,7 @@ class Metrics:
         while True:
             due = clock() + _LAG_EVERY_S
             await asyncio.sleep(_LAG_EVERY_S)
-            self._lag.observe(max(clock() - due, 0.0))
+            self.observe_lag(max(clock() - due, 0.0))
 
     async def exposition(self, accept: str = "") -> tuple[bytes, str]:
         """Answer to a scrape and its content type. The counts are copied here, the text is made in a thread."""

@@ -80,7 +80,6 @@ class RedisStore:
         self._seen_now = 0.0
         self._seen_at = 0.0
         self._flusher: asyncio.Task[None] | None = None
-        self.degraded_reservations = 0
         """Requests decided without the server."""
         self.dropped = 0
         """Corrections and ended leases that never reached the server."""
@@ -184,7 +183,6 @@ class RedisStore:
         return Reservation(tuple(asks), tuple(standings), None, now, False, tuple(taken))
 
     def _decide_alone(self, asks: Sequence[Ask], leases: tuple[str, ...], now: float) -> Reservation:
-        self.degraded_reservations += 1
         if self._on_loss == "local":
             shares = [self._share(ask) for ask in asks]
             self._remember(shares)

@@ -24,8 +24,6 @@ _ZERO_SPAN: Final = "0" * 16
 _PERCENT: Final = 100.0
 
 TRACEPARENT: Final = "traceparent"
-CONVENTION: Final = "1.37"
-"""Version of the OpenTelemetry semantic conventions for generative AI that NAMES follows."""
 NAMES: Final[Mapping[str, str]] = {
     "operation": "gen_ai.operation.name",
     "provider": "gen_ai.provider.name",
@@ -40,6 +38,7 @@ NAMES: Final[Mapping[str, str]] = {
     "risk_level": "tosproxy.risk.level",
     "error": "error.type",
 }
+"""Attributes of a span; `gen_ai` as in version 1.37 of OpenTelemetry's semantic conventions for generative AI."""
 _OPERATIONS: Final[Mapping[str, str]] = {
     "chat.completions": "chat",
     "messages": "chat",
