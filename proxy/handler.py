@@ -17,8 +17,8 @@ import orjson
 from aiohttp import web
 
 from proxy import replies
-from proxy.adapters.telemetry.traces import TRACEPARENT, Tracer
 from proxy.adapters.recording import Capture
+from proxy.adapters.telemetry.traces import TRACEPARENT, Tracer
 from proxy.adapters.traffic.downstream import Downstream
 from proxy.adapters.traffic.forwarded import Trail
 from proxy.adapters.traffic.http1 import Head, read_head, upstream_headers

@@ -19,10 +19,10 @@ from proxy.adapters.audit_log import AuditLog, FileSink, StreamSink
 from proxy.adapters.geo import GeoDatabases
 from proxy.adapters.memory_store import MemoryStore
 from proxy.adapters.policy_folder import PolicyFolder
+from proxy.adapters.recording import Capture, open_capture
 from proxy.adapters.redis_store import RedisStore
 from proxy.adapters.secrets import Secret, injected, read_secret
 from proxy.adapters.telemetry.traces import Tracer, otlp_tracer
-from proxy.adapters.recording import Capture, open_capture
 from proxy.audit.chain import chain_key
 from proxy.audit.digest import Digests
 from proxy.detection.config import DetectionConfig
