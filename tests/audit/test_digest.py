@@ -1,6 +1,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proxy.audit import digest
 from proxy.audit.digest import PERIOD_S, Digests
 
 NOW = 1_790_000_000.0
@@ -35,6 +36,23 @@ def test_nothing_has_no_digest():
 @settings(max_examples=100, deadline=None)
 @given(st.text(st.characters(codec=None), min_size=6))
 def test_no_text_shows_in_its_digest(text):
-    digest = Digests(b"secret").of(text, NOW)
-    assert text not in digest
-    assert len(digest.partition(".")[2]) == 24
+    made = Digests(b"secret").of(text, NOW)
+    assert text not in made
+    assert len(made.partition(".")[2]) == 24
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["", "a", "b", "c" * 300]), st.sampled_from([NOW, NOW + 5.0, NOW + PERIOD_S])), max_size=12))
+def test_a_remembered_digest_is_the_one_that_would_be_made_anew(asked):
+    digests = Digests(b"secret")
+    for text, at in asked:
+        assert digests.of(text, at) == Digests(b"secret").of(text, at)
+
+
+def test_strangers_cannot_fill_the_memory_of_digests(monkeypatch):
+    monkeypatch.setattr(digest, "_REMEMBERED", 8)
+    digests = Digests(b"secret")
+    for number in range(100):
+        digests.of(f"203.0.113.{number}" * (1 + number % 2 * 20), NOW)
+    assert 0 < len(digests._known) <= 8
+    assert max(map(len, digests._known)) <= 128

@@ -28,6 +28,16 @@ class AccountSources:
         self.unreadable: Counter[str] = Counter()
         """Gateway headers whose value couldn't be read, by attribute."""
 
+    @property
+    def reads_headers(self) -> bool:
+        """Headers of a trusted gateway say something of accounts."""
+        return bool(self._attribute_of)
+
+    @property
+    def current(self) -> object:
+        """The directory in use: replaced whole, never changed."""
+        return self.file.directory if self.file is not None else None
+
     def account(self, name: str, source: str, token: Account | None, headers: Sequence[tuple[str, str]], *, trusted: bool) -> Account:
         """The account called `name`, found through `source`. Raises CallerError when a trusted peer sends an attribute twice.
 
