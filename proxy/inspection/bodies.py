@@ -63,7 +63,7 @@ class BodyReader(Tallied):
         if self._body_bytes > MAX_READ_BYTES:
             self._read_tail()
         else:
-            self.broken = not read_json(bytes(self._held), self._shape, self._tally)
+            self.broken = not read_json(self._held, self._shape, self._tally)
         self._held.clear()
         return b""
 

@@ -5,6 +5,8 @@ Whatever the cuts between chunks, the joined output, the usage and every count a
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Final, Protocol
 
 from proxy.dialects.call import Usage
@@ -43,6 +45,8 @@ RESULTS_OF: Final = frozenset({"files.content", "messages.batches.results"})
 FIRST_ERROR_STATUS: Final = 400
 """From here on an answer is an error: it holds nothing a model wrote, so it is neither read nor stripped."""
 
+_ONLY_USAGE: Final = frozenset({"usage"})
+_NOTHING: Final[frozenset[str]] = frozenset()
 _EVENTS: Final = "text/event-stream"
 _FRAMES: Final = "application/vnd.amazon.eventstream"
 _RECORDS: Final = frozenset(
@@ -150,17 +154,25 @@ def inspector_for(dialect: str, endpoint: str, content_type: str, strips: frozen
     `strips` holds any of `reasoning` and `logprobs`; `hide_usage` says that the proxy asked for the stream's usage and the
     client didn't. An answer of no known dialect, from an endpoint that a policy passes unread, can't be stripped.
     """
+    if status >= FIRST_ERROR_STATUS:
+        return OpaqueInspector()
+    return _maker(dialect, endpoint, content_type, strips, _ONLY_USAGE if hide_usage else _NOTHING)()
+
+
+@lru_cache(256)
+def _maker(dialect: str, endpoint: str, content_type: str, strips: frozenset[str], unasked: frozenset[str]) -> Callable[[], Inspector]:
+    """What makes the inspectors of such answers: few kinds of them make up the most."""
     shape = SHAPES.get(dialect)
     media = content_type.partition(";")[0].strip().lower()
-    if shape is None or status >= FIRST_ERROR_STATUS:
-        return OpaqueInspector()
+    if shape is None:
+        return OpaqueInspector
     if endpoint in RESULTS_OF:
-        return RecordStripper(RESULTS, strips) if strips else OpaqueInspector()
+        return partial(RecordStripper, RESULTS, strips) if strips else OpaqueInspector
     if endpoint.startswith(STORED):
-        return OpaqueInspector()
+        return OpaqueInspector
     writes = not endpoint.startswith(WORDLESS)
-    if media == _EVENTS and hide_usage:
-        strips |= {"usage"}
+    if media == _EVENTS:
+        strips |= unasked
     if strips and writes:
         return _stripper(shape, strips, dialect, endpoint, media)
     return _reader(shape, dialect, endpoint, media, writes=writes)
@@ -176,30 +188,30 @@ def realtime_usage(message: bytes | str) -> Usage | None:
     return tally.usage
 
 
-def _reader(shape: Shape, dialect: str, endpoint: str, media: str, *, writes: bool) -> Inspector:
+def _reader(shape: Shape, dialect: str, endpoint: str, media: str, *, writes: bool) -> Callable[[], Inspector]:
     if media == _EVENTS:
-        return EventReader(shape)
+        return partial(EventReader, shape)
     if media in _RECORDS:
-        return RecordReader(shape)
+        return partial(RecordReader, shape)
     if media == _FRAMES:
-        return FrameReader(shape)
+        return partial(FrameReader, shape)
     if _is_array(dialect, endpoint):
-        return ArrayReader(shape)
-    return BodyReader(shape, text=writes) if _is_json(media) else OpaqueInspector(text=writes)
+        return partial(ArrayReader, shape)
+    return partial(BodyReader, shape, text=writes) if _is_json(media) else partial(OpaqueInspector, text=writes)
 
 
-def _stripper(shape: Shape, strips: frozenset[str], dialect: str, endpoint: str, media: str) -> Inspector:
+def _stripper(shape: Shape, strips: frozenset[str], dialect: str, endpoint: str, media: str) -> Callable[[], Inspector]:
     if media == _EVENTS:
-        return EventStripper(shape, strips)
+        return partial(EventStripper, shape, strips)
     if media in _RECORDS:
-        return RecordStripper(shape, strips)
+        return partial(RecordStripper, shape, strips)
     if media == _FRAMES:
-        return FrameStripper(shape, strips)
+        return partial(FrameStripper, shape, strips)
     if _is_array(dialect, endpoint):
-        return ArrayStripper(shape, strips)
+        return partial(ArrayStripper, shape, strips)
     if endpoint.startswith("audio") and not _is_json(media):
-        return OpaqueInspector(text=True)  # a transcript as plain text or subtitles
-    return BodyStripper(shape, strips)
+        return partial(OpaqueInspector, text=True)  # a transcript as plain text or subtitles
+    return partial(BodyStripper, shape, strips)
 
 
 def _is_json(media: str) -> bool:

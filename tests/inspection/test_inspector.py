@@ -114,3 +114,17 @@ def test_a_realtime_session_pays_by_the_response(kind):
     assert realtime_usage(message) == Usage(20, 10, 16)
     assert realtime_usage(other) is None
     assert realtime_usage(b"\xff response.done") is None
+
+
+@pytest.mark.parametrize("status", [200, 404])
+@pytest.mark.parametrize("media", ["application/json", "text/event-stream", "Application/JSON; charset=utf-8", "audio/mpeg"])
+@pytest.mark.parametrize("hide_usage", [True, False])
+@pytest.mark.parametrize("strips", [frozenset(), frozenset({"reasoning"})])
+def test_answers_of_one_kind_share_nothing_but_how_they_are_read(status, media, hide_usage, strips):
+    made = [inspector_for("openai", "chat.completions", media, frozenset(strips), hide_usage=hide_usage, status=status) for _ in range(2)]
+    made[0].told_in_head(5, 7)
+    assert made[0] is not made[1]
+    assert type(made[0]) is type(made[1])
+    assert (made[0].usage, made[1].usage) == (Usage(5, 7, estimated=made[0].usage.estimated), None)
+    fresh = inspector_for("openai", "chat.completions", media, strips, hide_usage=not hide_usage, status=status)
+    assert fresh.rewrites is (made[0].rewrites if strips or media != "text/event-stream" or status > 200 else not made[0].rewrites)

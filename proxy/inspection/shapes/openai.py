@@ -41,7 +41,7 @@ def read(event: Json, tally: Tally) -> None:
         message = choice.get("delta") or choice.get("message")
         if message:
             text = message.get("content")
-            if len(message) == 1 and type(text) is str:
+            if type(text) is str and (len(message) == 1 or (len(message) == 2 and "role" in message)):
                 tally.wrote(text)
             else:
                 _read_message(message, tally)

@@ -54,7 +54,7 @@ _DIGITS: Final = bytes(48 if chr(byte).isascii() and chr(byte).isdigit() else 32
 """Every digit becomes a zero, everything else a space: looking for a run of digits is then a plain search, ten times as fast."""
 
 
-def read_json(data: bytes, shape: Shape, tally: Tally) -> bool:
+def read_json(data: bytes | bytearray, shape: Shape, tally: Tally) -> bool:
     """Read a body or an event; false if it isn't what its format says."""
     try:
         shape.read(orjson.loads(data), tally)
@@ -169,20 +169,16 @@ def report_openai_usage(usage: Json, tally: Tally) -> None:
 
     Some upstreams (xAI) leave reasoning out of completion_tokens but not out of total_tokens: the total decides.
     """
-    prompt = count(usage.get("prompt_tokens", usage.get("input_tokens")))
-    written = count(usage.get("completion_tokens", usage.get("output_tokens")))
-    total = count(usage.get("total_tokens"))
-    prompt_details = _details(usage, "prompt_tokens_details", "input_tokens_details", "input_token_details")
-    written_details = _details(usage, "completion_tokens_details", "output_tokens_details")
-    cached = count(prompt_details.get("cached_tokens")) or count(usage.get("prompt_cache_hit_tokens"))
+    get = usage.get
+    prompt = count(get("prompt_tokens", get("input_tokens")))
+    written = count(get("completion_tokens", get("output_tokens")))
+    unexplained = count(get("total_tokens")) - prompt
+    prompt_details = get("prompt_tokens_details") or get("input_tokens_details") or get("input_token_details")
+    written_details = get("completion_tokens_details") or get("output_tokens_details")
+    cached = count(prompt_details.get("cached_tokens")) if prompt_details else 0
     tally.report(
         prompt=prompt,
-        output=max(written, total - prompt) if written else 0,
-        cached=cached,
-        reasoning=count(written_details.get("reasoning_tokens")),
+        output=max(written, unexplained) if written else 0,
+        cached=cached or count(get("prompt_cache_hit_tokens")),
+        reasoning=count(written_details.get("reasoning_tokens")) if written_details else 0,
     )
-
-
-def _details(usage: Json, *names: str) -> Json:
-    """The first of these that is there: chat completions, responses, realtime."""
-    return next((usage[name] for name in names if usage.get(name)), {})
