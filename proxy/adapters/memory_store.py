@@ -32,10 +32,8 @@ class _Leases(dict[str, float]):
 
     __slots__ = ("earliest",)
 
-    def __init__(self, earliest: float) -> None:
-        super().__init__()
-        self.earliest = earliest
-        """None counts as leaked before: as long as that is to come, none of them need be looked at."""
+    earliest: float
+    """None counts as leaked before: as long as that is to come, none of them need be looked at."""
 
 
 class MemoryStore:
@@ -208,7 +206,8 @@ class MemoryStore:
         until = now + self._lease_ttl_s
         found = self._leases.get(key)
         if found is None:
-            found = self._leases[key] = _Leases(until)
+            found = self._leases[key] = _Leases()
+            found.earliest = until
         elif until < found.earliest:
             found.earliest = until
         if lease not in found:

@@ -93,7 +93,7 @@ def ask(rules: Iterable[Rule], facts: Facts) -> tuple[Match, ...]:
                 found.append(Match(rule, error=False))
         except (CelFault, KeyError, TypeError, AttributeError):
             found.append(Match(rule, error=True))
-    return tuple(found)
+    return tuple(found) if found else ()
 
 
 def _recall(group: _Group, facts: Facts) -> tuple[Match, ...]:

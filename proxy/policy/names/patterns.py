@@ -42,7 +42,9 @@ class PatternSets:
 
     def found_in(self, texts: Sequence[str]) -> list[str]:
         """Names of the sets that match anywhere in the texts, read as one prompt: an expression may span two of them."""
-        return self.scan(texts).names
+        if not self._owners:
+            return []
+        return self._names_in("\n".join(texts)) if sum(map(len, texts)) <= SCANNED_CHARS else self.scan(texts).names
 
     def scan(self, texts: Sequence[str]) -> Scan:
         """Like `found_in`, saying also how much of a very long prompt went unread."""
@@ -50,9 +52,11 @@ class PatternSets:
             return Scan([], 0)
         length = sum(map(len, texts))
         prompt = "\n".join(texts) if length <= SCANNED_CHARS else _ends_of(texts)
+        return Scan(self._names_in(prompt), max(0, length - SCANNED_CHARS))
+
+    def _names_in(self, prompt: str) -> list[str]:
         found = self._set.Match(prompt.encode("utf-8", "replace"))
-        names = sorted({self._owners[index] for index in found}) if found else []
-        return Scan(names, max(0, length - SCANNED_CHARS))
+        return sorted({self._owners[index] for index in found}) if found else []
 
 
 def check_pattern(pattern: str) -> None:
