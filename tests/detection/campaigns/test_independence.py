@@ -76,6 +76,34 @@ def test_customers_with_full_pools_of_their_own_are_strangers_too():
     assert strongest.decades < 2.5
 
 
+def notebooks(rng, accounts, prompts, span_s):
+    """Each account sends its prompts one after the other, at a time of its own."""
+    for account in range(accounts):
+        now = rng.random() * span_s
+        for _ in range(prompts):
+            end = now + rng.lognormvariate(0.0, 0.5) * ANSWER_S
+            yield now, end, account
+            now = end + rng.random() * 0.1
+
+
+def one_after_another(rng, workers, accounts, each):
+    """One pool that uses up an account before it takes the next."""
+    for turn, (begin, end, _) in enumerate(shared_workers(rng, workers, 1, accounts * each)):
+        yield begin, end, turn // each
+
+
+@pytest.mark.parametrize("span_s", [3600.0, 4 * 3600.0, 24 * 3600.0])
+def test_a_course_whose_students_work_alone_never_looks_pinned(span_s):
+    for seed in range(12):
+        strongest, _ = pinned(list(notebooks(Random(seed), 30, 12, span_s)))
+        assert strongest.decades < 3.0
+
+
+def test_a_pool_that_uses_up_one_account_after_another_is_found_too():
+    strongest, _ = pinned(list(one_after_another(Random(9), 4, 100, 26)))
+    assert strongest.decades > 4.0
+
+
 def test_jobs_at_the_full_hour_move_together_which_is_the_opposite_of_taking_turns():
     _, last = pinned(list(scheduled(Random(4), 50, 12)))
     assert last.ratio > 1.5

@@ -16,7 +16,10 @@ import math
 from typing import Final, NamedTuple
 
 STRETCH_REQUESTS: Final = 24
-"""Answers that end a stretch."""
+STRETCH_ACCOUNTS: Final = 8
+"""Answers that end a stretch, once so many accounts took part: a few that work alone for a while, one by chance after the other, must
+not look like taking turns."""
+STRETCH_MOST: Final = 600
 STRETCH_MAX_S: Final = 6 * 3600.0
 TRACKED: Final = 4096
 """Accounts tracked one by one in a stretch; a stretch that meets more is closed."""
@@ -57,7 +60,20 @@ UNKNOWN: Final = Pinned()
 class Independence:
     """Follows one group's requests; every start and end costs O(1)."""
 
-    __slots__ = ("_area", "_area_each", "_area_sum", "_at", "_best", "_each", "_ends", "_since", "_squares", "_sum", "_weight", "count")
+    __slots__ = (
+        "_area",
+        "_area_each",
+        "_area_sum",
+        "_at",
+        "_best",
+        "_each",
+        "_ends",
+        "_since",
+        "_squares",
+        "_sum",
+        "_weight",
+        "count",
+    )
 
     def __init__(self, now: float) -> None:
         """Nothing in flight yet."""
@@ -80,7 +96,7 @@ class Independence:
         if each is not None and each[0] > 0:
             self._change(principal, -1, now)
             self._ends += 1
-            if self._ends >= STRETCH_REQUESTS:
+            if self._ends >= STRETCH_REQUESTS and (len(self._each) >= STRETCH_ACCOUNTS or self._ends >= STRETCH_MOST):
                 self._close()
 
     def _change(self, principal: int, by: int, now: float) -> None:
@@ -122,7 +138,9 @@ class Independence:
             apart = self._area_each / seconds - sum(self._mean_squared(each, seconds) for each in self._each.values())
             if apart > min(0.05 * mean, 1.0):  # less is accounts that hold steady each for itself: nothing to compare
                 ratio = together / apart
-                self._pool(ratio, min(max(_SHORT_STRETCH, seconds * self._ends / self._area), _FREEDOM_MAX))
+                self._pool(
+                    ratio, min(max(_SHORT_STRETCH, seconds * self._ends / self._area), _FREEDOM_MAX, max(0.5, len(self._each) / 2.0))
+                )
                 if self._best.weight <= 0.0 or ratio <= self._best.ratio:
                     self._best = Pinned(ratio, 1.0, mean, math.sqrt(together), math.sqrt(apart))
         self._since = self._at
