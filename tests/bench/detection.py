@@ -20,7 +20,7 @@ from proxy.drill.rota import DAY_S
 from tests.bench.detection_eval import baselines, costs, grid, report
 from tests.bench.detection_eval.cells import CellResult, run_cell
 from tests.bench.detection_eval.leak import leak
-from tests.bench.detection_eval.stats import upper_quantile, wilson
+from tests.bench.detection_eval.stats import weighted_threshold, wilson
 from tests.bench.detection_eval.traffic import pipelines
 from tests.bench.detection_eval.traffic.wording import RealWording
 from tests.bench.detection_eval.worlds import Setting
@@ -62,7 +62,7 @@ class Bench:
         scale, setting = self.scale, self.setting
         warm = setting.warm()
         self.reference = list(self._reference(warm))
-        self.threshold = upper_quantile([score for label, _, score in self.reference if label != report.WAIVED], 0.001)
+        self.threshold = weighted_threshold(report.weighted(self.reference), 0.001)
         self.progress(f"reference: {len(self.reference):,} honest account-days")
         entries = [*grid.headline(self.attacks, scale), *grid.grid(self.attacks, scale), *grid.beyond(), *grid.large(self.attacks, scale)]
         self.order = [entry.row for entry in entries]
@@ -74,7 +74,7 @@ class Bench:
         self.volumes.append(run_cell(setting, warm, volumes, days=scale.volume_days))
         self.progress("volumes")
         if scale is grid.FULL:
-            enforced = [entry._replace(row=f"{entry.row}, enforced") for entry in volumes]
+            enforced = [entry._replace(row=f"{entry.row[:14]}, ladder enforced") for entry in volumes]
             self.order += [entry.row for entry in enforced]
             self.volumes.append(run_cell(setting, warm, enforced, days=scale.volume_days, ladder=True))
             self.progress("volumes with the ladder enforced")
@@ -95,7 +95,7 @@ class Bench:
             f"a cell's day has {self.scale.day_s / 3600:.0f} h. A sweep every 15 s. The brake is off in cells, where campaign accounts are far more of the population than in the world."
         )
         self.say(
-            f"Caught: the highest score within the day passed {self.threshold:.4f}, which 0.1 % of honest account-days pass (waived synthetic data apart). Levels: as shipped. "
+            f"Caught: the highest score within the day passed {self.threshold:.4f}, which 0.1 % of honest account-days pass (waived synthetic data apart; look-alikes, a quarter of the accounts here, weigh as one in twenty). Levels: as shipped. "
             "Sent: accounts that sent any of the harvest, which bounds what can be caught. Until: own requests when level 1 was first in force, median / 90th percentile. <throt, <strip, <step: share of the planned harvest served below level 1, 2, 3; reason: served with reasoning below level 2."
         )
 
@@ -140,12 +140,12 @@ class Bench:
 
     def _targets(self, found: dict[str, report.Row]) -> None:
         self.say()
-        self.say(f"{'figure':<66}{'published best':<32}{'target':>9} {'measured':>9}")
+        self.say(f"{'figure':<72}{'published best':<32}{'target':>9} {'measured':>9}")
         for name, at in DILUTED.items():
             if name in found:
                 figure, published, target = TARGETS[at]
                 self._target(figure, published, target, found[name].share, least=True)
-        for name, target in (("volume, fixed template", 0.01), ("volume, new template every 1,000", 0.10)):
+        for name, target in (("volume, fixed template", 0.01), ("volume, rotated every 1,000", 0.10)):
             if name in found:
                 self._target(f"harvest served before throttling: {name}", "none", target, found[name].before_throttle, least=False)
         hard = [kind for kind in report.kinds((label, level) for label, level, _ in self.reference) if kind.name in report.LOOKALIKES]
@@ -162,7 +162,7 @@ class Bench:
 
     def _target(self, figure: str, published: str, target: float, measured: float, *, least: bool) -> None:
         met = measured >= target if least else measured <= target
-        self.say(f"{figure:<66}{published:<32}{'>=' if least else '<='}{target:>7.1%} {measured:>9.2%}  {'met' if met else 'MISSED'}")
+        self.say(f"{figure:<72}{published:<32}{'>=' if least else '<='}{target:>7.1%} {measured:>9.2%}  {'met' if met else 'MISSED'}")
 
     def compare(self) -> None:
         """The two baselines, on the same traffic."""

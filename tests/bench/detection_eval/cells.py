@@ -127,7 +127,7 @@ def _repeated(setting: Setting, days: int) -> list[Exchange]:
 
 
 def purity_and_recall(result: CellResult, campaigns: list[str]) -> tuple[float, float, int]:
-    """Of the groups that hold the campaigns' accounts: how many of their members belong, how many of the campaigns' they hold, how many groups."""
+    """Of the groups that hold the campaigns' accounts: how many of their members belong, how many of the campaigns' that sent any of the harvest they hold, how many groups."""
     groups: dict[str, Counter[str]] = defaultdict(Counter)
     for fate in result.fates.values():
         if fate.groups:
@@ -139,5 +139,5 @@ def purity_and_recall(result: CellResult, campaigns: list[str]) -> tuple[float, 
             members += sum(held.values())
             own += size
             count += 1
-    accounts = sum(fate.campaign in campaigns for fate in result.fates.values())
+    accounts = sum(fate.campaign in campaigns and fate.harvested > 0 for fate in result.fates.values())
     return own / max(members, 1), own / max(accounts, 1), count

@@ -40,7 +40,7 @@ class Scale(NamedTuple):
 
 
 QUICK: Final = Scale(1200, 8 * 3600.0, 1200, 1, (1.0, 0.1, 0.05), 4, 1, (1, 10), (), 1500, 1000, 1, 12, 5_000)
-FULL: Final = Scale(2000, 12 * 3600.0, 5000, 5, (1.0, 0.5, 0.1, 0.05), 1, 3, (1, 10, 1000, 24_000), (1.0, 0.1), 2000, 1000, 5, 90, 100_000)
+FULL: Final = Scale(2000, 12 * 3600.0, 5000, 5, (1.0, 0.5, 0.1, 0.05), 1, 3, (1, 10, 1000, 24_000), (1.0, 0.1), 2000, 1000, 4, 90, 100_000)
 
 
 def headline(attacks: list[Attack], scale: Scale) -> Iterator[Entry]:
@@ -90,7 +90,7 @@ def volume(attacks: list[Attack], scale: Scale) -> list[Entry]:
     pipeline = next((attack.pipeline for attack in attacks if attack.pipeline.name == GRID_PIPELINES[0]), attacks[0].pipeline)
     return [
         Entry("volume, fixed template", pipeline, Shape(scale.volume_accounts, 26)),
-        Entry("volume, new template every 1,000", pipeline, Shape(scale.volume_accounts, 26, rotation=ROTATION)),
+        Entry("volume, rotated every 1,000", pipeline, Shape(scale.volume_accounts, 26, rotation=ROTATION)),
     ]
 
 

@@ -10,6 +10,8 @@ from tests.bench.detection_eval.cells import CellResult, Fate, purity_and_recall
 from tests.bench.detection_eval.stats import quantile, wilson
 
 WAIVED = "benign:synthetic"
+LOOKALIKE_SHARE = 0.05
+"""Judgement: the rest of the world's accounts look like nobody else's."""
 LOOKALIKES = ("rollout", "harness", "judge", "ci", "synthetic", "university", "corporate", "cron", "key_pool", "viral", "course")
 
 
@@ -125,6 +127,14 @@ def kinds(days: Iterable[tuple[str, int]]) -> list[Kind]:
         )
         for name, levels in sorted(seen.items())
     ]
+
+
+def weighted(days: Iterable[tuple[str, int, float]]) -> list[tuple[float, float]]:
+    """(score, weight) of account-days (label, level, score): look-alikes weigh as LOOKALIKE_SHARE of all accounts, waived ones not at all."""
+    scores = [(score, label.removeprefix("benign:") in LOOKALIKES) for label, _, score in days if label != WAIVED]
+    apart = sum(look for _, look in scores)
+    weight = LOOKALIKE_SHARE / (1 - LOOKALIKE_SHARE) * (len(scores) - apart) / max(apart, 1)
+    return [(score, weight if look else 1.0) for score, look in scores]
 
 
 def honest_days(results: Iterable[CellResult]) -> Iterator[tuple[str, int]]:

@@ -24,6 +24,17 @@ def upper_quantile(scores: Sequence[float], share_above: float) -> float:
     return ordered[min(int(len(ordered) * share_above), len(ordered) - 1)]
 
 
+def weighted_threshold(scores: Sequence[tuple[float, float]], share_above: float) -> float:
+    """The lowest score among (score, weight) pairs that at most `share_above` of the weight exceeds."""
+    allowed = share_above * sum(weight for _, weight in scores)
+    above = 0.0
+    for score, weight in sorted(scores, reverse=True):
+        above += weight
+        if above > allowed:
+            return score
+    return 0.0
+
+
 def quantile(values: Sequence[float], share: float) -> float:
     ordered = sorted(values)
     return ordered[min(int(len(ordered) * share), len(ordered) - 1)] if ordered else math.nan
