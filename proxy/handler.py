@@ -33,6 +33,7 @@ from proxy.dialects.dialect import Dialect, Route, RouteKind
 from proxy.dialects.routes import dialect_for_errors
 from proxy.errors import CallerError, UpstreamError
 from proxy.exchange import asking
+from proxy.exchange.answering import answer, said_no
 from proxy.exchange.budget import Allowance
 from proxy.exchange.noting import note_call, note_caller, note_decision, observation_of, own_headers
 from proxy.exchange.realtime import OPENING_COUNTS, Opening, converse, open_session
@@ -43,7 +44,6 @@ from proxy.exchange.watching import Watching
 from proxy.identity.caller import Caller
 from proxy.identity.identify import Sources, identify
 from proxy.policy.ruleset import Ruleset
-from proxy.replies import Reply
 from proxy.settings import Caps
 
 
@@ -69,6 +69,17 @@ class World(NamedTuple):
     """Makes traces, where the operator named a place for them."""
     tls_fingerprint_header: str = ""
     """Lower-case name of the header in which a trusted edge tells a TLS fingerprint; "" for none."""
+
+
+class Decided(NamedTuple):
+    """A request that may be served."""
+
+    head: Head
+    route: Route
+    asked: asking.Asked
+    way: str
+    decision: Decision
+    watching: Watching
 
 
 class Handler:
@@ -116,20 +127,20 @@ class Handler:
             await self._exchange(request, down, rules, record, began)
         except CallerError as error:
             down.closing = True  # what follows on this connection can't be trusted to be a request
-            await _answer(down, record, replies.rejected(_wording(request), error, record.id), "rejected")
+            await answer(down, record, replies.rejected(_wording(request), error, record.id), "rejected")
         except UpstreamError as error:
             record.upstream_error = error.kind
-            await _answer(down, record, replies.upstream_failed(_wording(request), error, record.id), "upstream_error")
+            await answer(down, record, replies.upstream_failed(_wording(request), error, record.id), "upstream_error")
         except (ConnectionError, asyncio.CancelledError) as error:
             if down.gone or isinstance(error, ConnectionError):
                 record.outcome = "client_gone"
                 down.cut()
                 raise
             down.closing = True  # the client is there, it is we who end
-            await _answer(down, record, replies.stopping(_wording(request), record.id), "cut")
+            await answer(down, record, replies.stopping(_wording(request), record.id), "cut")
         except Exception as error:  # noqa: BLE001 - the last resort: refuse, tell the operator, go on serving
             world.fault(record.id, error)
-            await _answer(down, record, replies.internal(_wording(request), record.id), "error")
+            await answer(down, record, replies.internal(_wording(request), record.id), "error")
         finally:
             self._running.discard(task)
             if self.draining and not self._running:
@@ -148,7 +159,7 @@ class Handler:
             head = with_key_as_header(head)
         record.endpoint, record.dialect = route.endpoint, route.dialect.name
         if self.open > world.caps.in_flight:
-            return await _answer(down, record, replies.overloaded(route.dialect, record.id), "limited")
+            return await answer(down, record, replies.overloaded(route.dialect, record.id), "limited")
 
         peer = _peer(request)
         caller, _ = identify(world.sources, peer.client, head.headers, head.query, record.at)  # 1 who is calling?
@@ -167,16 +178,22 @@ class Handler:
         if world.capture is not None:
             world.capture.took(record, head, asked.raw, caller)
         if not decision.allowed:
-            await _answer(down, record, *_no(route, decision, record))
+            await answer(down, record, *said_no(route, decision, record))
             return world.decider.turned_away(observation, record.status, record.at)
         watching = Watching(world.decider, decision, observation, inside, partial(world.fault, record.id))
-        metered = asked.call.stream and decision.counts_tokens
+        decided = Decided(head, route, asked, way, decision, watching)
+        await self._serve(down, decided, record)
+        return None
+
+    async def _serve(self, down: Downstream, decided: Decided, record: Record) -> None:
+        """What was allowed, until its real cost is known."""
+        world, decision, watching = self.world, decided.decision, decided.watching
+        metered = decided.asked.call.stream and decision.counts_tokens
         allowance = Allowance(world.decider, decision, world.clock) if metered else None
         try:
-            outgoing = self._outgoing(head, route, asked, way, decision, allowance, watching, record)
+            outgoing = self._outgoing(decided, allowance, record)
             if outgoing is None:
-                return await _answer(down, record, replies.no_upstream(route.dialect, record.id), "rejected")
-            record.decide_s = perf_counter() - began - asked.waited_s
+                return await answer(down, record, replies.no_upstream(decided.route.dialect, record.id), "rejected")
             await relay(outgoing, down, record)  # 6 forward, 7 what comes back?
         finally:
             now = world.clock()
@@ -199,12 +216,12 @@ class Handler:
             decision = await world.decider.reserve(decision, record.at, OPENING_COUNTS)
         note_decision(record, decision)
         if not decision.allowed:
-            return await _answer(down, record, *_no(route, decision, record))
+            return await answer(down, record, *said_no(route, decision, record))
         responses = Responses(world.decider, decision, session, caller, observation, record, world.clock)
         try:
             upstream = choose(world.upstreams, head.path, session.call.model)
             if upstream is None:
-                return await _answer(down, record, replies.no_upstream(route.dialect, record.id), "rejected")
+                return await answer(down, record, replies.no_upstream(route.dialect, record.id), "rejected")
             record.upstream = upstream.name
             opening = Opening(upstream, head, way, own_headers(route, decision, record), world.caps.body_bytes)
             await converse(opening, responses, request, down, record)
@@ -216,11 +233,9 @@ class Handler:
             return await decide_upload(self.world.decider, rules, caller, asked.upload, observation, now)
         return Judged(await self.world.decider.decide(rules, caller, asked.call, observation, now))
 
-    def _outgoing(
-        self, head: Head, route: Route, asked: asking.Asked, way: str, decision: Decision, allowance: Allowance | None,
-        watching: Watching, record: Record,
-    ) -> Outgoing | None:  # fmt: skip
+    def _outgoing(self, decided: Decided, allowance: Allowance | None, record: Record) -> Outgoing | None:
         """The request as it goes on: the very bytes that were read, unless a policy changed them."""
+        head, route, asked, way, decision, watching = decided
         upstream = choose(self.world.upstreams, head.path, decision.call.model)
         if upstream is None:
             return None
@@ -256,28 +271,6 @@ class Handler:
         if not name or not self.world.sources.trust.peer(peer.client)[1]:
             return ""
         return next((value for header, value in head.headers if header == name), "")
-
-
-async def _answer(down: Downstream, record: Record, reply: Reply, outcome: str) -> None:
-    """Send an answer of our own, or break off where one has begun already."""
-    record.outcome, record.code = outcome, reply.code
-    if down.started:
-        down.cut()
-        return
-    record.status = reply.status
-    record.response_bytes = len(reply.body)
-    stamp = f"{replies.POLICY_HEADER}: {record.revision}\r\n".encode("ascii")
-    await down.send(reply.status, stamp + reply.headers, reply.body)
-
-
-def _no(route: Route, decision: Decision, record: Record) -> tuple[Reply, str]:
-    if decision.refusal is not None:
-        record.rule = decision.refusal.rule
-        return replies.refused(route.dialect, decision.refusal, record.id), "refused"
-    denied = decision.held.denied
-    assert denied is not None  # noqa: S101 - not allowed and not refused means denied
-    record.rule = denied.limit
-    return replies.limited(route.dialect, denied, decision.held.standings, decision.denial_message, record.id, record.at), "limited"
 
 
 def _wording(request: web.BaseRequest) -> Dialect:

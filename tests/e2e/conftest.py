@@ -10,6 +10,7 @@ import pytest
 
 from tests.conftest import Running
 from tests.e2e.origin import Origin, Script, answer_ok
+from tests.e2e.realtime_model import endpoint, model, proxies, talk  # noqa: F401 - fixtures of the realtime tests
 
 CHAT = b'{"model":"m","messages":[{"role":"user","content":"hi"}]}'
 
@@ -83,3 +84,4 @@ def front(serve: Callable[..., Running]) -> Iterator[Callable[..., Front]]:
     yield start
     for origin in origins:
         origin.close()
+    assert [fault for origin in origins for fault in origin.faults] == []

@@ -38,6 +38,8 @@ class Origin:
     def __init__(self, script: Script = answer_ok) -> None:
         self.script = script
         self.requests: list[Request] = []
+        self.faults: list[Exception] = []
+        """What went wrong in scripts."""
         self.connections = 0
         self.closed = threading.Event()
         """A client connection ended."""
@@ -73,13 +75,18 @@ class Origin:
                     found = re.search(rb"(?i)\r\ncontent-length: (\d+)", head)
                     length = int(found[1]) if found else 0
                     while len(buffer) < length:
-                        buffer += connection.recv(65536)
+                        received = connection.recv(65536)
+                        if not received:
+                            return
+                        buffer += received
                     body, buffer = buffer[:length], buffer[length:]
                     self.requests.append(Request(head, body))
                     if not self.script(connection, head + b"\r\n\r\n" + body):
                         return
             except OSError:
                 return
+            except Exception as error:  # noqa: BLE001 - told to the test that owns the script, when it ends
+                self.faults.append(error)
             finally:
                 self.closed.set()
 

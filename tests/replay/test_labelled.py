@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.detection.observation import Signals
-from proxy.replay.figures import rank, share
 from proxy.replay.outcomes import ALLOW, THROTTLE, Replayed
 from proxy.replay.recorded import read_line
-from proxy.replay.summary import Summary
+from proxy.replay.showing.figures import rank, share
+from proxy.replay.showing.summary import Summary
 from tests.replay.lines import AT, line, packed, replay
 
 NONE = "rules: [{id: none.at_all, when: request.n > 100000, then: {tag: [never]}}]\n"

@@ -25,8 +25,8 @@ from proxy.drill.plan import KINDS, DrillPlan, planned_volume, sources
 from proxy.drill.rota import DAY_S
 from proxy.drill.timeline import LEVELS, CampaignTimeline, HonestKind, Timeline
 from proxy.drill.trace import to_trace_line
-from proxy.replay.labelled import campaign_dict
 from proxy.replay.rehearsal import Rehearsal
+from proxy.replay.showing.labelled import campaign_dict
 
 _USUAL: Final = DrillPlan()
 _EVERY: Final = 256

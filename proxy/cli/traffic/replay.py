@@ -20,8 +20,8 @@ from proxy.cli.traffic.tables import tell_summary
 from proxy.policy.ruleset import Ruleset
 from proxy.replay.outcomes import as_line
 from proxy.replay.recorded import read_trace
-from proxy.replay.summary import Summary
-from proxy.replay.weights import Weights
+from proxy.replay.showing.summary import Summary
+from proxy.replay.showing.weights import Weights
 
 
 def register(app: typer.Typer) -> None:

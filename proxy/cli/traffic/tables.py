@@ -9,10 +9,10 @@ from typing import Final
 from proxy.cli.console import table, tell
 from proxy.detection.report import CampaignReport
 from proxy.drill.timeline import LEVELS, CampaignTimeline
-from proxy.replay.figures import Share, rank
-from proxy.replay.labelled import Labelled
 from proxy.replay.outcomes import OUTCOMES
-from proxy.replay.summary import Summary
+from proxy.replay.showing.figures import Share, rank
+from proxy.replay.showing.labelled import Labelled
+from proxy.replay.showing.summary import Summary
 
 _MOST_CAMPAIGNS: Final = 20
 _MOST_RULES: Final = 40

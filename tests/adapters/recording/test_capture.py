@@ -25,16 +25,8 @@ AT = 1_790_000_000.0
 BODY = b'{"model": "m-large",\n "messages": [{"role": "user", "content": "Is \\u2713 my secret plan good?"}], "max_tokens": 64}'
 HEADERS = [("host", "api.example.com"), ("user-agent", "curl/8.1"), ("content-type", "application/json")]
 SECRETS = (
-    "authorization",
-    "x-api-key",
-    "api-key",
-    "x-goog-api-key",
-    "cookie",
-    "proxy-authorization",
-    "proxy-anything",
-    "x-amz-security-token",
-    "x-injected",
-)
+    "authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "proxy-authorization", "proxy-anything", "x-amz-security-token", "x-injected",
+)  # fmt: skip
 
 
 class Clock:

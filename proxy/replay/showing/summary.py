@@ -8,8 +8,8 @@ from typing import Any
 
 from proxy.detection.report import CampaignReport
 from proxy.drill.timeline import LEVELS
-from proxy.replay.labelled import Labelled
 from proxy.replay.outcomes import Replayed
+from proxy.replay.showing.labelled import Labelled
 
 
 class Summary:

@@ -13,8 +13,8 @@ from proxy.dialects.call import NO_USAGE, ModelCall
 from proxy.drill.exchange import Exchange, Outcome
 from proxy.drill.loop import Decided
 from proxy.drill.timeline import LEVELS, CampaignTimeline, Timeline
-from proxy.replay.figures import Share, rank, share
 from proxy.replay.outcomes import LIMITED_STATUS, Replayed
+from proxy.replay.showing.figures import Share, rank, share
 
 ATTACK: Final = "attack:"
 _SERVED: Final = 200
