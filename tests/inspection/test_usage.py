@@ -116,3 +116,10 @@ def test_choices_without_end_end_a_stripped_stream():
     for index in range(1025):
         inspector.feed(b'data: {"choices":[{"index":%d,"delta":{"content":"Hi"}}]}\n\n' % index)
     assert inspector.ended
+
+
+def test_the_chunk_that_only_tells_usage_goes_though_llama_cpp_tells_its_timings_with_it():
+    inspector = inspector_for("openai", "chat", "text/event-stream", NOTHING, hide_usage=True, status=200)
+    told = b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2},"timings":{"prompt_n":3,"predicted_n":2}}\n\n'
+    assert fed(inspector, told + b"data: [DONE]\n\n") == b"data: [DONE]\n\n"
+    assert inspector.usage == Usage(3, 2)

@@ -21,8 +21,10 @@ TOKEN_KEYS: Final = frozenset({"token_ids", "__verbose"})
 
 _CHOICE_KEYS: Final = TOKEN_KEYS | REASONING_KEYS
 
-_USAGE_CHUNK_KEYS: Final = frozenset({"id", "object", "created", "model", "choices", "service_tier", "system_fingerprint", "obfuscation"})
-"""What the chunk that only tells usage has besides: anything more (Azure's filter results) has to be forwarded."""
+_USAGE_CHUNK_KEYS: Final = frozenset(
+    {"id", "object", "created", "model", "choices", "service_tier", "system_fingerprint", "obfuscation", "timings"}
+)
+"""What the chunk that only tells usage has besides (timings: llama.cpp): anything more (Azure's filter results) has to be forwarded."""
 
 _MAX_CHOICES: Final = 1024
 """OpenAI gives at most 128; each costs memory while a stream lasts."""
