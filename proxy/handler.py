@@ -36,9 +36,9 @@ from proxy.exchange import asking
 from proxy.exchange.answering import answer, said_no
 from proxy.exchange.budget import Allowance
 from proxy.exchange.noting import note_call, note_caller, note_decision, observation_of, own_headers
-from proxy.exchange.realtime import OPENING_COUNTS, Opening, converse, open_session
 from proxy.exchange.relay import Outgoing, relay
-from proxy.exchange.responses import Responses
+from proxy.exchange.sessions.realtime import OPENING_COUNTS, Opening, converse, open_session
+from proxy.exchange.sessions.responses import Responses
 from proxy.exchange.uploads import Judged, decide_upload
 from proxy.exchange.watching import Watching
 from proxy.identity.caller import Caller

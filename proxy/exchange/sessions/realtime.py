@@ -24,7 +24,7 @@ from proxy.audit.record import Record
 from proxy.dialects.dialect import Names, Route
 from proxy.dialects.realtime.session import RealtimeSession
 from proxy.errors import CallerError, Fault
-from proxy.exchange.responses import TOLD, End, Responses
+from proxy.exchange.sessions.responses import TOLD, End, Responses
 
 QUERY: Final = frozenset({"model", "deployment", "api-version", "intent", "key", "access_token"})
 """What a session's address may say. Others could join a session that was never judged."""

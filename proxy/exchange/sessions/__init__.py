@@ -1,0 +1,1 @@
+"""Realtime sessions: opened like any exchange, then judged event by event."""
