@@ -63,7 +63,7 @@ def test_a_value_that_cannot_be_read_is_told_with_what_to_write(name, value, fix
 json_values = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=40) | st.lists(st.text(max_size=8), max_size=4)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.dictionaries(st.sampled_from([*READERS, "other"]), json_values | st.dictionaries(st.text(max_size=3), st.integers(), max_size=2)))
 def test_any_values_give_attributes_or_faults(values):
     attributes, faults = read(**values)

@@ -74,13 +74,13 @@ def test_a_half_written_line_is_cut_off_and_said(path):
 
 def test_files_rotate_by_size_and_the_oldest_go(path):
     log = AuditLog(FileSink(path, KEY, rotate_bytes=2000, keep_files=3))
-    for number in range(60):
+    for number in range(30):
         log.write(record(number))
         log.flush(5.0)
     log.close()
     assert len(log_files(path)) == 4
     assert verify_log(path, KEYS).findings == ()
-    assert bodies(path)[-1]["id"] == "d-59"
+    assert bodies(path)[-1]["id"] == "d-29"
     assert bodies(path)[0]["id"] != "d-0"
 
 

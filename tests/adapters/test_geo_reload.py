@@ -52,7 +52,7 @@ def test_truncating_the_file_in_place_kills_nothing_and_keeps_the_last_good_data
     assert geo.status()[0].problem == ""
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_any_damage_is_refused_or_harmless(data, tmp_path_factory):
     whole = (MAXMIND / "GeoIP2-City-Test.mmdb").read_bytes()

@@ -157,4 +157,4 @@ TestMemoryStore = MemoryContract.TestCase
 TestMemoryStore.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 
 TestRedisStore = pytest.mark.skipif(BINARY is None, reason=MISSING)(RedisContract.TestCase)
-TestRedisStore.settings = settings(max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+TestRedisStore.settings = settings(max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -119,7 +119,7 @@ def test_a_store_that_comes_back_learns_what_was_spent_without_it(fragile, empty
 
 def test_one_late_answer_is_not_charged_again_after_a_loss_long_after_it(fragile):
     async def scenario():
-        async with store(fragile) as opened:
+        async with store(fragile, budget_s=0.2) as opened:
             await opened.reserve([rate_ask("late", cost=2.0)], NOW)
             fragile.pause()
             assert (await opened.reserve([rate_ask("late")], NOW)).degraded

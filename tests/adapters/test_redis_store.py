@@ -97,7 +97,7 @@ def test_a_batch_told_twice_counts_once(server):
 
 def test_a_caller_that_leaves_while_reserving_leaks_no_lease(fragile):
     async def scenario():
-        async with store(fragile, budget_s=5.0) as opened:
+        async with store(fragile) as opened:
             await opened.reserve([rate_ask("warm")], NOW)
             fragile.pause()
             with pytest.raises(TimeoutError):

@@ -19,7 +19,7 @@ def truth(ask, given_facts):
         return "fault"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(CONDITIONS, st.data())
 def test_a_condition_is_true_false_or_faulty_exactly_when_cel_says_so(text, data):
     condition = EXPRESSIONS.compile(text)

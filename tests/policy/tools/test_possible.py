@@ -38,7 +38,7 @@ def truth(condition: Condition, facts: Facts) -> bool | None:
         return None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(CONDITIONS, st.data())
 def test_what_is_called_impossible_never_happens(text, data):
     condition = EXPRESSIONS.compile(text)
@@ -48,7 +48,7 @@ def test_what_is_called_impossible_never_happens(text, data):
     assert truths is None or happened is None or (happened,) in truths
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(CONDITIONS, CONDITIONS, st.data())
 def test_no_pair_of_truths_is_overlooked(first, second, data):
     one, other = EXPRESSIONS.compile(first), EXPRESSIONS.compile(second)
