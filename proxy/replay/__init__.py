@@ -4,8 +4,8 @@ recorded.py    one line of recorded traffic, read strictly
 replayer.py    lines go in, decisions come out: starts, ends and searches for campaigns in the order of time
 immediate.py   the decider without waiting
 outcomes.py    a decision in one word, and the line that `replay --out` writes
-summary.py     what a whole replay showed;  labelled.py and figures.py where the lines say what they are
 contrast.py    two rulesets side by side on the same traffic
 inquiry.py     the facts of one request with where each came from
 rehearsal.py   the judge of a drill
+showing/       what a whole replay showed: outcomes, levels, campaigns, and rates where the lines say what they are
 """
