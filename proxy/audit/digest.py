@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
+from proxy.recollection import Recollection
+
 PERIOD_S: Final = 30 * 86_400.0
 _REMEMBERED: Final = 8192
 _LONGEST: Final = 128
@@ -25,7 +27,7 @@ class Digests:
         self._period_s = period_s
         self._period = -1
         self._keyed = hashlib.blake2b()
-        self._known: dict[str, str] = {}
+        self._known: Recollection[str, str] = Recollection(_REMEMBERED)
         """Digests of this period, by their text."""
 
     def of(self, text: str, now: float) -> str:
@@ -39,12 +41,11 @@ class Digests:
                 return known
         else:
             key = hashlib.blake2b(str(period).encode(), key=self._secret, person=b"tosproxy.period").digest()
-            self._period, self._keyed, self._known = period, hashlib.blake2b(key=key, digest_size=12), {}
+            self._period, self._keyed = period, hashlib.blake2b(key=key, digest_size=12)
+            self._known.clear()
         keyed = self._keyed.copy()
         keyed.update(text.encode("utf-8", "surrogatepass"))
         digest = f"{period}.{keyed.hexdigest()}"
         if len(text) <= _LONGEST:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            self._known[text] = digest
+            self._known.keep(text, digest)
         return digest

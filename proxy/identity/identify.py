@@ -10,6 +10,7 @@ from proxy.identity.address import Headers, Trust, client_address
 from proxy.identity.caller import Account, Caller
 from proxy.identity.credentials import CREDENTIAL_HEADERS, Credential, account_id, credential, gateway_account
 from proxy.identity.region import EdgeHeaders, RegionLookup, edge_region
+from proxy.recollection import Recollection
 
 
 class TokenAccounts(Protocol):
@@ -61,7 +62,7 @@ class Sources:
         self.account_header = account_header
         self.edge = edge
         self._names = CREDENTIAL_HEADERS | {trust.header, account_header}
-        self._known: dict[_Shown, _Known] = {}
+        self._known: Recollection[_Shown, _Known] = Recollection(_REMEMBERED)
 
     def shown(self, peer: str, headers: Headers, query: str) -> _Shown:
         """What of a request can tell one remembered caller from another: all that `identify` reads of it."""
@@ -79,7 +80,7 @@ class Sources:
     def remember(self, shown: _Shown, caller: Caller, found: Credential | None, source: object) -> None:
         """Keep a caller whose account was made from `source`, unless it depends on more than `shown`: a token's lifetime, other headers.
 
-        What is kept of strangers' bytes is bounded in number and length; when there are too many, it starts over.
+        What is kept of strangers' bytes is bounded in number and length.
         """
         if self.tokens is not None and found is not None and found.kind == "bearer":
             return
@@ -87,9 +88,7 @@ class Sources:
             return
         if len(shown[1]) + sum([len(value) for _, value in shown[2]]) > _LONGEST_SHOWN:
             return
-        if len(self._known) >= _REMEMBERED:
-            self._known.clear()
-        self._known[shown] = caller, found, source
+        self._known.keep(shown, (caller, found, source))
 
 
 _REMEMBERED: Final = 4096

@@ -7,11 +7,12 @@ from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 from proxy.policy.facts import BY_NAME, Facts, Kind
-from proxy.policy.judging.memory import remember, values_of
+from proxy.policy.judging.memory import is_short, remember, values_of
 from proxy.policy.judging.merging import covering
 from proxy.policy.language.closures import CelFault
 from proxy.policy.rules import AppliedLimit, Limit, Waiver
 from proxy.policy.verdict import Hit, Mode
+from proxy.recollection import Recollection
 
 SEPARATOR: Final = "\x1f"
 DIGEST_MARK: Final = "#"
@@ -60,7 +61,7 @@ class Budgets:
         self._key = values_of(sorted({name for budget in self._few for name in _reads(budget.limit)}))
         self._seen: dict[Any, tuple[_Chosen, ...]] = {}
         self._key_and_subjects = self._whole_key()
-        self._due: dict[Any, Due] = {}
+        self._due: Recollection[Any, Due] = Recollection(REMEMBERED)
 
     def due(self, facts: Facts) -> Due:
         """The limits that apply to these facts, and the hits of those waived or in error."""
@@ -73,7 +74,8 @@ class Budgets:
             return self.due_unremembered(facts)
         if due is None:
             due = self.due_unremembered(facts)
-            remember(self._due, key, due, REMEMBERED)
+            if is_short(key):
+                self._due.keep(key, due)
         return due
 
     def due_unremembered(self, facts: Facts) -> Due:
