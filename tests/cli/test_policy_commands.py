@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 
 from proxy.policy.tools.reference import reference_markdown
-from tests.cli.running import RULES, SHIPPED, a_day, folder, run, started, told, trace
+from tests.cli.running import RULES, SHIPPED, a_day, folder, run, told, trace
 from tests.replay.lines import AT, KOREA, line
 
 BAD = "rules:\n  - {id: a.b, when: clinet.country == 'CU', then: {tag: [x]}}\n  - {id: a.c, when: 'true', then: {slow: 1}}\n"
@@ -217,10 +217,3 @@ def test_reference_writes_what_the_code_says(tmp_path):
     assert run("reference", policies, "--check").exit_code == 0
     assert run("reference", SHIPPED, "--check").exit_code == 0
     assert run("reference", tmp_path / "nowhere").exit_code == 2
-
-
-def test_commands_about_policies_work_as_programs():
-    ended = started("check", "policies", "--sarif")
-    assert ended.returncode in {0, 1}
-    assert json.loads(ended.stdout)["version"] == "2.1.0"
-    assert started("check", "no-such-folder").returncode == 2

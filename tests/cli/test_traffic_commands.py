@@ -3,10 +3,13 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import pty
+import subprocess
+import sys
 
 import pytest
 
-from tests.cli.running import a_day, folder, run, started, told, trace
+from tests.cli.running import ROOT, a_day, folder, run, told, trace
 from tests.replay.lines import AT, KOREA, line
 
 
@@ -165,9 +168,17 @@ def test_questions_that_cannot_be_used_are_told(tmp_path, name, content, expecte
     assert not (tmp_path / "x.bank").exists()
 
 
-def test_commands_about_traffic_work_as_programs(tmp_path):
+def test_a_terminal_is_shown_how_far_a_replay_has_come_while_its_lines_go_elsewhere(tmp_path):
     policies, day = folder(tmp_path / "p"), a_day(tmp_path / "day.jsonl")
-    ended = started("replay", day, "--policies", policies, "--out", "/dev/stdout")
-    assert ended.returncode == 0
-    assert len(ended.stdout.splitlines()) == 6
-    assert ended.stderr == b""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "proxy", "replay", day, "--policies", policies, "--out", "/dev/stdout"],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs, env={**os.environ, "TERM": "xterm"},
+    ) as program:  # fmt: skip
+        os.close(theirs)
+        lines_out = program.stdout.read().splitlines()
+        shown = os.read(ours, 65_536)
+    os.close(ours)
+    assert program.returncode == 0
+    assert len(lines_out) == 6
+    assert b"replaying" in shown

@@ -98,7 +98,7 @@ def test_what_is_no_line_is_told(text):
     assert faults_of(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from([*line(), "x_label", "x_campaign", "other"]),

@@ -32,10 +32,11 @@ class Weights:
         return found
 
     def _evidence(self, detector: Detector, account: str, signals: Signals, now: float) -> Iterable[Evidence]:
+        """The campaign's, where there is one: reading it changes nothing. An account's own report reviews its standing."""
+        if signals.campaign:
+            return next((campaign.evidence for campaign in detector.campaigns(now) if campaign.id == signals.campaign), ())
         report = detector.account(account, now)
-        if report is not None and report.evidence:
-            return report.evidence
-        return next((campaign.evidence for campaign in detector.campaigns(now) if campaign.id == signals.campaign), ())
+        return report.evidence if report is not None else ()
 
     def _fused(self, evidence: Iterable[Evidence]) -> dict[str, float]:
         findings = [Finding(one.measure, 0.0, one.log10, one.sentence) for one in evidence]
