@@ -92,7 +92,7 @@ class Bench:
         self.say(f"Detection, {self.setting.split} half. Words, templates, rates and lengths: {shared}.")
         self.say(
             f"Honest accounts: {self.scale.reference_accounts:,} over {max(self.scale.reference_days - 1, 1)} judged days for false positives, {self.scale.honest:,} beside each cell's campaigns; "
-            f"a cell's day has {self.scale.day_s / 3600:.0f} h. A sweep every 15 s. The brake is off in cells, where campaign accounts are far more of the population than in the world."
+            f"a cell's day has {self.scale.day_s / 3600:.0f} h. A sweep every 15 s. Campaign accounts show clients and networks of their own unless a row says otherwise. The brake is off in cells, where campaign accounts are far more of the population than in the world."
         )
         self.say(
             f"Caught: the highest score within the day passed {self.threshold:.4f}, which 0.1 % of honest account-days pass (waived synthetic data apart; look-alikes, a quarter of the accounts here, weigh as one in twenty). Levels: as shipped. "

@@ -81,7 +81,8 @@ def _work(world: World, kind: str, rng: Random, use: Settings) -> tuple[Work, fl
                 1.0 + chat
             ) / 2
         case "agent":
-            return agent(words, use), 7.0
+            product = words.agent(rng)  # the product brings its settings along
+            return agent(words, settings(Random(product)), system=product), 7.0
         case "maths":
             return conversation(words.exercise, use, turns_mean=chat), chat
         case "code":

@@ -33,15 +33,22 @@ _USUAL_TEMPERATURES: Final = (None, None, None, 0.0, 0.0, 0.2, 0.6, 0.7, 0.7, 1.
 _USUAL_LIMITS: Final = (0, 0, 0, 256, 512, 1024, 1024, 2048, 4096, 8192, 16384)
 
 
+_FRAMEWORKS: Final = ((None, 0), (0.7, 0), (0.0, 0), (0.7, 1024), (1.0, 4096), (0.2, 2048), (0.0, 512), (None, 4096))
+"""Temperature and limit that popular frameworks send unless told otherwise."""
+
+
 def settings(rng: Random) -> Settings:
-    """What software of any purpose sends; the same draw serves harvesters that don't insist."""
+    """What software of any purpose sends: a framework's defaults, or choices of its own."""
+    if rng.random() < 0.5:
+        temperature, limit = rng.choice(_FRAMEWORKS)
+        return Settings(temperature, limit, reasoning=rng.random() < 0.2, stream=rng.random() < 0.1, output_tokens=usual_length(rng))
     return Settings(
         rng.choice(_USUAL_TEMPERATURES),
         rng.choice(_USUAL_LIMITS),
         rng.choices((1, 2, 4, 8), (90, 4, 4, 2))[0],
-        rng.random() < 0.35,
-        rng.random() < 0.03,
-        rng.random() < 0.15,
+        rng.random() < 0.4,
+        rng.random() < 0.04,
+        rng.random() < 0.2,
         usual_length(rng),
     )
 
@@ -136,13 +143,13 @@ def either(first: Work, second: Work, share: float) -> Work:
     return job
 
 
-def agent(words: Wording, use: Settings, *, steps_mean: float = 9.0, framed: Draft | None = None) -> Work:
+def agent(words: Wording, use: Settings, *, system: str = "", steps_mean: float = 9.0, framed: Draft | None = None) -> Work:
     """A trajectory: the transcript grows by a call and its result at each step. `framed`: a wrapper around the task, with a system prompt of its own."""
 
     def job(rng: Random, now: float) -> Job:
         del now
-        system, task = (framed.system, framed.fill(words.task(rng))) if framed else (words.agent(rng), words.task(rng))
-        texts = [Text("system", system), Text("user", task)]
+        head, task = (framed.system, framed.fill(words.task(rng))) if framed else (system or words.agent(rng), words.task(rng))
+        texts = [Text("system", head), Text("user", task)]
         steps = 2 + int(rng.expovariate(1 / (steps_mean - 2)))
         for step in range(min(steps, 30)):
             yield Step(0.5 + rng.expovariate(0.5) if step else 0.0, request(rng, use, tuple(texts), tools=_TOOLS, tool_results=step))

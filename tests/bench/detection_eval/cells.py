@@ -140,4 +140,4 @@ def purity_and_recall(result: CellResult, campaigns: list[str]) -> tuple[float, 
             own += size
             count += 1
     accounts = sum(fate.campaign in campaigns and fate.harvested > 0 for fate in result.fates.values())
-    return own / max(members, 1), own / max(accounts, 1), count
+    return own / max(members, 1), min(own / max(accounts, 1), 1.0), count

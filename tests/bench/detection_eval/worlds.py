@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterator
 from math import inf
 from random import Random
-from time import perf_counter
+from time import process_time
 
 from proxy.detection.campaigns.ticket import Ticket
 from proxy.detection.config import DetectionConfig
@@ -76,7 +76,7 @@ class Watcher:
         self._tickets: dict[int, Ticket] = {}
 
     def begin(self, exchange: Exchange) -> Outcome:
-        begun = perf_counter()
+        begun = process_time()
         seen, now = exchange.observation, exchange.at
         signals = self.detector.assess(seen.account, now, seen)
         outcome = self._ladder(seen.account, signals, now) if self._ladder else Outcome(signals=signals)
@@ -84,19 +84,19 @@ class Watcher:
             self._tickets[id(exchange)] = self.detector.started(seen, now)
         else:
             self.detector.refused(seen, now, outcome.status)
-        self.spent_s += perf_counter() - begun
+        self.spent_s += process_time() - begun
         self.requests += 1
         return outcome
 
     def end(self, exchange: Exchange, outcome: Outcome, now: float) -> None:
-        begun = perf_counter()
+        begun = process_time()
         self.detector.finished(self._tickets.pop(id(exchange)), exchange.usage, outcome.status, now)
-        self.spent_s += perf_counter() - begun
+        self.spent_s += process_time() - begun
 
     def sweep(self, now: float) -> None:
-        begun = perf_counter()
+        begun = process_time()
         self.detector.sweep(now)
-        self.swept_s += perf_counter() - begun
+        self.swept_s += process_time() - begun
         self.sweeps += 1
 
 
