@@ -41,8 +41,10 @@ def each(
         )
 
 
-def pool(world: World, kind: str, group: list[Account], work: Work, *, a_day: int, workers: int, sleep_s: float = 0.0) -> Fleet:
-    """One owner working all members in a closed loop from an hour of the last day on."""
+def pool(
+    world: World, rng: Random, kind: str, group: list[Account], work: Work, *, a_day: int, workers: int, sleep_s: float = 0.0
+) -> Fleet:
+    """One owner working all members in a closed loop from an hour of the launch day on."""
     start = launch(world, rng) + rng.random() * 60_000.0
     rota = Rota(group, start=start, quota=lambda: a_day, rng=rng)
     return Fleet(rng, rota, work, f"benign:{kind}", start=start, workers=workers, temper=Temper(sleep_s=sleep_s, retries=True))
