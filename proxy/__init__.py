@@ -4,6 +4,7 @@ handler.py       one exchange, from the first byte to the record: THE path, read
   1 identity/    who is calling? address, region, account
   2 dialects/    what is being asked? one ModelCall for every API
     decide.py    stages 3 to 5 in order; shared by the live handler, replay and drill
+    exchange/    the path's longer steps: reading a body, uploads, sessions, the relay
   3 policy/      do the terms allow it? evaluate(facts) -> Verdict
   4 limits/      is there budget left? reserve an estimate, settle the actual
   5 detection/   does it look like distillation? signals, score, explanation
