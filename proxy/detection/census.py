@@ -17,6 +17,7 @@ from proxy.detection.config import DetectionConfig
 from proxy.detection.index.batch import Batch
 from proxy.detection.index.fingerprints import Fingerprints
 from proxy.detection.index.surprise import decades, expected
+from proxy.detection.text.shingles import Packed
 
 MIN_SPREAD: Final = 2.0
 """Decades of surprise from which a fingerprint is watched."""
@@ -38,9 +39,9 @@ class Census:
         self._rotated_at = -1.0
         self._exposure = 0.0
 
-    def add(self, fingerprints: tuple[int, ...], account: Account, tickets: Iterable[Ticket], now: float) -> None:
+    def add(self, fingerprints: Packed, account: Account, tickets: Iterable[Ticket], now: float) -> None:
         """Keep a request's fingerprints for the next count, which comes at once if there is no room."""
-        if not self._batch.room(len(fingerprints)):
+        if not self._batch.room(len(fingerprints) // 8):
             self.count(tickets, now)
         self._batch.add(fingerprints, account.principal, account)
 

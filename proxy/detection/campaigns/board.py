@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
 from proxy.detection.accounts.account import Account
@@ -17,6 +17,7 @@ from proxy.detection.index.population import Population
 from proxy.detection.index.traits import Traits
 from proxy.detection.text.extraction import Extraction
 from proxy.detection.text.intent import Intents
+from proxy.detection.text.shingles import Packed
 
 IDLE_S: Final = 86400.0
 """A candidate that raised nothing is dropped after a day without a sending."""
@@ -96,13 +97,13 @@ class Board:
             self._traits_followed = {key: number for key, number in self._traits_followed.items() if number != candidate.number}
         self.dropped += 1
 
-    def match(self, fingerprints: Iterable[int], now: float) -> SharedText | None:
+    def match(self, fingerprints: Packed, now: float) -> SharedText | None:
         """The shared text that a request is a sending of."""
         self._now = now
         hits = self.watch.hits(fingerprints)
         return self.watch.place(hits) if hits else None
 
-    def known(self, fingerprints: Iterable[int]) -> Candidate | None:
+    def known(self, fingerprints: Packed) -> Candidate | None:
         """The candidate that a request with these fingerprints would be a sending of; changes nothing."""
         text = self.watch.best(self.watch.hits(fingerprints))
         return text.candidate if text is not None else None

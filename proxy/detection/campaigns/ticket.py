@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from proxy.detection.accounts.account import Account
 from proxy.detection.campaigns.candidate import Candidate
+from proxy.detection.text.shingles import Packed
 
 
 class Ticket:
@@ -11,7 +12,7 @@ class Ticket:
 
     __slots__ = ("account", "began", "candidates", "fingerprints", "open")
 
-    def __init__(self, account: Account, fingerprints: tuple[int, ...], began: float) -> None:
+    def __init__(self, account: Account, fingerprints: Packed, began: float) -> None:
         """In flight from `began`."""
         self.account = account
         self.fingerprints = fingerprints

@@ -6,10 +6,11 @@ ones join it when two principals send them along.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from proxy.detection.campaigns.shared_text import FEWEST, SPREAD_MORE, SPREAD_TIMES, Change, SharedText
+from proxy.detection.text.shingles import Packed, unpacked
 
 LOOSE: Final = 1 << 15
 
@@ -47,10 +48,11 @@ class Watch:
         self._loosen(fingerprint, spread)
         return new and known is None
 
-    def hits(self, fingerprints: Iterable[int]) -> list[int]:
-        """Those of the fingerprints that are watched."""
+    def hits(self, fingerprints: Packed) -> list[int]:
+        """Those of the fingerprints that are watched, each once."""
         watched = self._watched
-        return [fingerprint for fingerprint in fingerprints if fingerprint in watched]
+        found = [fingerprint for fingerprint in unpacked(fingerprints) if fingerprint in watched]
+        return list(dict.fromkeys(found)) if len(found) > 1 else found
 
     def best(self, hits: list[int]) -> SharedText | None:
         """The text that a request with these hits would be a sending of; changes nothing."""

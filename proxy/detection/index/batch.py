@@ -26,10 +26,10 @@ class Batch(Generic[Sender]):
         """Whether `count` more fingerprints fit."""
         return self._used + count <= self._hashes.size
 
-    def add(self, fingerprints: tuple[int, ...], principal: int, sender: Sender) -> None:
-        """Add one request's fingerprints; the caller made sure of room."""
-        end = self._used + len(fingerprints)
-        self._hashes[self._used : end] = fingerprints
+    def add(self, fingerprints: bytes, principal: int, sender: Sender) -> None:
+        """Add one request's fingerprints, packed; the caller made sure of room."""
+        end = self._used + len(fingerprints) // 8
+        self._hashes[self._used : end] = np.frombuffer(fingerprints, np.uint64)
         self._principals[self._used : end] = principal
         self._used = end
         self._ends.append(end)
@@ -39,14 +39,14 @@ class Batch(Generic[Sender]):
         """All fingerprints and their principals."""
         return self._hashes[: self._used], self._principals[: self._used]
 
-    def sending(self, wanted: Hashes) -> list[tuple[Sender, list[int]]]:
+    def sending(self, wanted: Hashes) -> list[tuple[Sender, bytes]]:
         """The requests that hold any of the wanted fingerprints, each with all of its own."""
         ends = np.asarray(self._ends)
         places = np.flatnonzero(np.isin(self._hashes[: self._used], wanted))
         found = []
         for request in np.unique(np.searchsorted(ends, places, side="right")).tolist():
             begin = self._ends[request - 1] if request else 0
-            found.append((self._senders[request], self._hashes[begin : self._ends[request]].tolist()))
+            found.append((self._senders[request], self._hashes[begin : self._ends[request]].tobytes()))
         return found
 
     def clear(self) -> None:

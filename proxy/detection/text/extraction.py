@@ -15,7 +15,7 @@ from xxhash import xxh3_64_intdigest
 
 from proxy.detection.text.bank import QuestionBank
 from proxy.detection.text.intent import Intents
-from proxy.detection.text.shingles import CJK_RUN_WORDS, RUN_WORDS, fingerprints, prefix_sums, runs
+from proxy.detection.text.shingles import CJK_RUN_WORDS, RUN_WORDS, Packed, fingerprints, prefix_sums, runs
 from proxy.detection.text.words import folded, pieces, words
 from proxy.dialects.call import Text
 
@@ -35,7 +35,7 @@ _EXACT: Final = 0x5851F42D4C957F2D
 class Reading(NamedTuple):
     """What a piece of text says."""
 
-    fingerprints: tuple[int, ...]
+    fingerprints: Packed
     intents: int
     """Bits, see `Intents.of`."""
     question: int
@@ -46,7 +46,7 @@ class Reading(NamedTuple):
 class Extraction(NamedTuple):
     """What the new text of a request says."""
 
-    fingerprints: tuple[int, ...]
+    fingerprints: Packed
     exact: int
     """Hash of the whole new prompt; 0 when it is too short to tell accounts apart."""
     intents: int
@@ -59,7 +59,7 @@ class Extraction(NamedTuple):
     """Hash of the conversation so far, for the next request to continue."""
 
 
-_NOTHING: Final = Reading((), 0, 0, 0)
+_NOTHING: Final = Reading(b"", 0, 0, 0)
 
 
 class Extractor:
@@ -119,7 +119,7 @@ class Extractor:
         """Fingerprints, intents and bank membership of one text."""
         if not text:
             return _NOTHING
-        found: list[int] = []
+        found = b""
         intents = count = question = 0
         parts = pieces(text)
         for place, part in enumerate(parts):
@@ -129,10 +129,12 @@ class Extractor:
             intents |= self._intents.bits(piece)
             dense = hashes.size * 3 > len(piece)
             sums = prefix_sums(hashes)
-            found += fingerprints(runs(sums, CJK_RUN_WORDS if dense else RUN_WORDS), head=place == 0, tail=place == len(parts) - 1).tolist()
+            found += fingerprints(
+                runs(sums, CJK_RUN_WORDS if dense else RUN_WORDS), head=place == 0, tail=place == len(parts) - 1
+            ).tobytes()
             if self._bank is not None:
                 question = question or self._bank.question(sums)
-        return Reading(tuple(found), intents, question, count)
+        return Reading(found, intents, question, count)
 
 
 def _continued(digests: list[int], conversations: Collection[int]) -> tuple[int, int]:
@@ -145,12 +147,11 @@ def _continued(digests: list[int], conversations: Collection[int]) -> tuple[int,
 
 
 def _joined(readings: list[Reading], exact: int, *, continues: bool, chain: int) -> Extraction:
-    found: tuple[int, ...] = ()
+    found = b""
     count = intents = question = 0
     for reading in readings:
         found += reading.fingerprints
         count += reading.words
         intents |= reading.intents
         question = question or reading.question
-    together = tuple(dict.fromkeys(found))[:MAX_FINGERPRINTS]
-    return Extraction(together, exact if count >= MIN_EXACT_WORDS else 0, intents, question, count, continues, chain)
+    return Extraction(found[: 8 * MAX_FINGERPRINTS], exact if count >= MIN_EXACT_WORDS else 0, intents, question, count, continues, chain)

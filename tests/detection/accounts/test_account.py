@@ -9,7 +9,7 @@ from proxy.dialects.call import ModelCall, Text, Usage
 
 CALL = ModelCall("openai", "chat.completions", "m", texts=(Text("user", "hello"),))
 SEEN = Observation("a", CALL)
-READ = Extraction((), 0, 0b101, 0, 3, False, 77)
+READ = Extraction(b"", 0, 0b101, 0, 3, False, 77)
 
 
 def test_the_shape_of_a_call_is_what_it_asks_for():

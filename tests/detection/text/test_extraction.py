@@ -5,9 +5,16 @@ from hypothesis import strategies as st
 
 from proxy.detection.text.extraction import MAX_FINGERPRINTS, Extractor
 from proxy.detection.text.intent import Intents
+from proxy.detection.text.shingles import unpacked
 from proxy.dialects.call import Text
 
 EXTRACTOR = Extractor(Intents({}), None)
+
+
+def fingerprints(packed):
+    return set(unpacked(packed))
+
+
 LONG = "a first paragraph about the harbour and the ships that came in during the long winter of that year"
 OTHER = "a second paragraph on the mountains, the huts, the guides and the bells of the cows in the evening"
 
@@ -18,7 +25,9 @@ def test_a_continued_conversation_is_read_from_where_it_ended():
     second = EXTRACTOR.extract(texts, (first.chain,))
     assert second.continues
     assert second.exact == EXTRACTOR.extract((Text("user", OTHER),), ()).exact
-    assert set(second.fingerprints) == set(first.fingerprints) | set(EXTRACTOR.extract((Text("user", OTHER),), ()).fingerprints)
+    assert fingerprints(second.fingerprints) == fingerprints(first.fingerprints) | fingerprints(
+        EXTRACTOR.extract((Text("user", OTHER),), ()).fingerprints
+    )
 
 
 def test_an_agents_next_step_is_no_follow_up_but_carries_its_task():
@@ -26,14 +35,14 @@ def test_an_agents_next_step_is_no_follow_up_but_carries_its_task():
     texts = (Text("user", LONG), Text("assistant", "call"), Text("tool", OTHER))
     second = EXTRACTOR.extract(texts, (first.chain,))
     assert not second.continues
-    assert set(first.fingerprints) <= set(second.fingerprints)
+    assert fingerprints(first.fingerprints) <= fingerprints(second.fingerprints)
 
 
 def test_a_made_up_past_is_read_as_new_text():
     texts = (Text("user", LONG), Text("assistant", "an answer"), Text("user", OTHER))
     read = EXTRACTOR.extract(texts, ())
     assert not read.continues
-    assert set(EXTRACTOR.extract((Text("user", LONG),), ()).fingerprints) <= set(read.fingerprints)
+    assert fingerprints(EXTRACTOR.extract((Text("user", LONG),), ()).fingerprints) <= fingerprints(read.fingerprints)
 
 
 def test_the_same_request_again_is_new_not_a_continuation():
@@ -47,12 +56,12 @@ def test_system_texts_are_carried_by_every_request_of_a_conversation():
     texts = (Text("system", LONG), Text("user", OTHER))
     first = EXTRACTOR.extract(texts, ())
     second = EXTRACTOR.extract((*texts, Text("assistant", "yes"), Text("user", "and then?")), (first.chain,))
-    assert set(EXTRACTOR.extract((Text("system", LONG),), ()).fingerprints) <= set(second.fingerprints)
+    assert fingerprints(EXTRACTOR.extract((Text("system", LONG),), ()).fingerprints) <= fingerprints(second.fingerprints)
 
 
 def test_many_texts_cost_no_more_than_a_few():
     texts = tuple(Text("user", f"{LONG} {index} {OTHER}" * 20) for index in range(500))
-    assert len(EXTRACTOR.extract(texts, ()).fingerprints) <= MAX_FINGERPRINTS
+    assert len(fingerprints(EXTRACTOR.extract(texts, ()).fingerprints)) <= MAX_FINGERPRINTS
 
 
 def test_equal_prompts_have_an_equal_exact_hash_and_short_ones_have_none():
@@ -64,8 +73,8 @@ def test_equal_prompts_have_an_equal_exact_hash_and_short_ones_have_none():
 @given(st.lists(st.builds(Text, st.sampled_from(["system", "user", "assistant", "tool", "input"]), st.text(max_size=80)), max_size=12))
 def test_any_texts_are_read_without_fault(texts):
     read = EXTRACTOR.extract(tuple(texts), ())
-    assert len(read.fingerprints) == len(set(read.fingerprints)) <= MAX_FINGERPRINTS
-    assert all(0 <= found < 1 << 64 for found in read.fingerprints)
+    assert len(read.fingerprints) % 8 == 0
+    assert len(fingerprints(read.fingerprints)) <= MAX_FINGERPRINTS
 
 
 def test_lone_surrogates_and_expanding_characters_are_read():
