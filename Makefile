@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint format bench image-check sbom panels generated clean
+.PHONY: run test lint format bench image-check sbom panels generated lock clean
 
 run: $(VENV)/run.stamp
 	$(BIN)/python -m proxy serve
@@ -40,6 +40,13 @@ generated: $(VENV)/dev.stamp
 	$(BIN)/python -m deploy.grafana.build
 	$(BIN)/python -m deploy.helm.build_schema
 	$(BIN)/python -m proxy reference policies
+
+# The exact versions and hashes of what pyproject.toml asks for; versions already pinned stay unless it asks for newer ones.
+LOCK := uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml
+lock: $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check "uv>=0.13"
+	$(BIN)/$(LOCK) --output-file requirements.txt
+	$(BIN)/$(LOCK) --extra tracing --group dev --output-file requirements-dev.txt
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
