@@ -93,12 +93,13 @@ class Detector:
         ticket = Ticket(account, extraction.fingerprints, now)
         if len(self._tickets) < self._config.in_flight:
             self._tickets[ticket] = None
-        if observation.waived or not extraction.fingerprints:
+        if observation.waived:
             return ticket
-        self._census.add(extraction.fingerprints, account, self._tickets, now)
-        text = self._board.match(extraction.fingerprints, now)
-        flags = (extraction.intents != 0) + 2 * (extraction.question != 0)
-        trait = self._board.trait(settings_key(call), flags, text, account, now)
+        text = None
+        if extraction.fingerprints:
+            self._census.add(extraction.fingerprints, account, self._tickets, now)
+            text = self._board.match(extraction.fingerprints, now)
+        trait = self._board.trait(settings_key(call), text, account, now)
         for candidate in (text.candidate if text is not None else None, trait):
             if candidate is not None:
                 self._board.send(ticket, candidate, extraction, bits, call.model, now)
@@ -125,7 +126,7 @@ class Detector:
         account.ended(usage, now)
         for sent in ticket.candidates:
             candidate = sent.current()
-            candidate.independence.end(account.principal, now)
+            candidate.end(account.principal, now)
             if status == 429:
                 candidate.pauses.slowed(account.principal, now)
 

@@ -190,3 +190,23 @@ def test_evidence_fades_and_the_accounts_are_left_alone_again(harvest):
     detector.sweep(later)
     levels(detector, names("c", 100), later)
     assert max(levels(detector, names("c", 100), later + 2 * 3600.0)) <= 1
+
+
+def test_honest_users_of_the_text_that_a_pool_sends_are_not_punished_for_it():
+    writer = Writer(31)
+    detector = small()
+    users = list(crowd(writer, 12, 4 * 3600.0, 10 * 3600.0, PLAIN, "u", mean=14.0))
+    now = replay(detector, [*everyday(writer), *pool(writer, 100, 8, 1000, 4 * 3600.0, PLAIN), *users])
+    assert min(levels(detector, names("c", 100), now)) >= 2
+    assert max(levels(detector, names("u", 12), now)) <= 1
+    assert sum(levels(detector, names("u", 12), now)) <= 2
+
+
+def test_a_harvest_of_empty_turns_is_found_by_its_settings_and_its_workers():
+    writer = Writer(32)
+    detector = small()
+    empty = ModelCall("openai", "chat.completions", "m", texts=(Text("user", ""),), temperature=1.0, max_output_tokens=3333)
+    sent = [one._replace(call=empty) for one in pool(writer, 60, 8, 900, 4 * 3600.0, "{}")]
+    now = replay(detector, [*everyday(writer), *sent])
+    assert min(levels(detector, names("c", 60), now)) >= 1
+    assert max(levels(detector, names("p", 150), now)) == 0

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from proxy.detection.accounts.account import Account
-from proxy.detection.campaigns.candidate import TEMPLATE_MEMBERS, Candidate
+from proxy.detection.campaigns.candidate import Candidate
 from proxy.detection.campaigns.findings import Company, findings
 from proxy.detection.campaigns.shared_text import SharedText
 from proxy.detection.campaigns.ticket import Ticket
@@ -112,18 +112,14 @@ class Board:
         """A request in flight is a sending of the candidate."""
         candidate.sent(ticket.account, extraction, shape, model, now)
         self.enrol(ticket.account, candidate)
-        candidate.independence.start(ticket.account.principal, now)
+        candidate.start(ticket.account.principal, now)
         ticket.candidates.append(candidate)
 
-    def trait(self, settings: int, flags: int, text: SharedText | None, account: Account, now: float) -> Candidate | None:
-        """The candidate of those who are new to settings and use them for one kind of text, unless they send a template that is known.
-
-        `flags` (0 to 3) tell the kind of text: with intent, with a question of a bank.
-        """
-        key = settings ^ flags
-        if text is not None and text.candidate.size >= TEMPLATE_MEMBERS and not text.candidate.popular:
+    def trait(self, settings: int, text: SharedText | None, account: Account, now: float) -> Candidate | None:
+        """The candidate of those who are new to settings, unless they send what a campaign shares: that tells more."""
+        if text is not None and text.candidate.level:
             return None
-        number = self._traits_followed.get(key)
+        number = self._traits_followed.get(settings)
         candidate = self.candidates.get(number) if number is not None else None
         if candidate is not None and account.principal in candidate.principals:
             return candidate
@@ -131,10 +127,10 @@ class Board:
             return None
         if candidate is None:
             self._now = now
-            candidate = self._new(key)
+            candidate = self._new(settings)
             candidate.member_from = TRAIT_SENDINGS
             candidate.rarity = math.log10((self._population.accounts + 1.0) / (self.traits.regulars(settings) + 1.0))
-            self._traits_followed[key] = candidate.number
+            self._traits_followed[settings] = candidate.number
         return candidate
 
     def enrol(self, account: Account, candidate: Candidate) -> None:

@@ -14,6 +14,8 @@ from proxy.detection.accounts.distinct import Distinct
 from proxy.detection.accounts.shape import MAXIMISED, REASONING, SAMPLED
 from proxy.detection.campaigns.measures.independence import UNKNOWN, Independence, Pinned
 from proxy.detection.campaigns.measures.pauses import Pauses
+from proxy.detection.campaigns.measures.sessions import Sessions
+from proxy.detection.campaigns.measures.turns import Turns
 from proxy.detection.campaigns.shared_text import SharedText
 from proxy.detection.evidence.fusion import Finding, Verdict, faded, fuse, level_of
 from proxy.detection.evidence.table import EvidenceTable
@@ -63,7 +65,10 @@ class Candidate:
         self.prompts = Distinct()
         self.questions = Distinct()
         self.independence = Independence(now)
+        self.sessions = Sessions(now)
         self.pinned: Pinned = UNKNOWN
+        self.in_sessions = False
+        """Whether what is pinned are conversations rather than requests."""
         self.pinned_at = now
         self.pauses = Pauses()
         self.common: dict[int, int] = {}
@@ -104,7 +109,12 @@ class Candidate:
     @property
     def thin(self) -> bool:
         """Few senders and no sign of shared workers: one question that a campaign asks several times, and others may ask too."""
-        return self.size < TEMPLATE_MEMBERS and not any(family == "timing" for family, _ in self.verdict.families)
+        return self.size < TEMPLATE_MEMBERS and not self.takes_turns
+
+    @property
+    def takes_turns(self) -> bool:
+        """There are signs of shared workers."""
+        return any(family == "timing" for family, _ in self.verdict.families)
 
     def admits(self, sendings: int) -> bool:
         """Whether so many sendings make a member."""
@@ -138,6 +148,16 @@ class Candidate:
         if model in self.models or len(self.models) < MODELS:
             self.models[model] = self.models.get(model, 0) + 1
         self.pauses.arrived(account.principal, now)
+
+    def start(self, principal: int, now: float) -> None:
+        """A sending begins to be answered."""
+        self.independence.start(principal, now)
+        self.sessions.start(principal, now)
+
+    def end(self, principal: int, now: float) -> None:
+        """A sending's answer ended."""
+        self.independence.end(principal, now)
+        self.sessions.end(principal, now)
 
     def enrol(self, account: Account) -> bool:
         """Count a sending of the account's; its first one makes it a member. Whether it was the first."""
@@ -176,8 +196,9 @@ class Candidate:
         self.prompts.merge(other.prompts)
         self.questions.merge(other.questions)
         self.independence.absorb(other.independence, now)
+        self.sessions.absorb(other.sessions, now)
         if other.pinned.decades > self.pinned.decades:
-            self.pinned, self.pinned_at = other.pinned, other.pinned_at
+            self.pinned, self.pinned_at, self.in_sessions = other.pinned, other.pinned_at, other.in_sessions
         for level, at in other.level_at.items():
             self.level_at[level] = min(at, self.level_at.get(level, at))
         self.exempt_until = max(self.exempt_until, other.exempt_until)
@@ -188,11 +209,25 @@ class Candidate:
         """Keep the strongest evidence of pinned concurrency until later traffic contradicts it."""
         if self.member_from > 1:
             self.ordinary = median([count for count in self.principals.values() if count >= self.member_from] or [0])
-        pinned = self.independence.measure(now)
+        each, sessions = self.independence.measure(now), self.sessions.measure(now)
+        pinned = max(each, sessions, key=lambda one: one.decades)
         contradicted = pinned.ratio >= 0.7 and pinned.weight >= INDEPENDENT_WEIGHT and now - self.pinned_at > CONTRADICTED_S
         if pinned.decades >= self.pinned.decades or contradicted:
             self.pinned = pinned
             self.pinned_at = now
+            self.in_sessions = pinned is sessions
+
+    def apart(self, principal: int) -> bool:
+        """Whether the others take turns and this member doesn't: it only sends what they send."""
+        return self.takes_turns and self._turns.apart(principal)
+
+    def part(self, principal: int) -> bool:
+        """Whether this member was seen to take turns with the others, where others do."""
+        return not self.takes_turns or self._turns.taken(principal)
+
+    @property
+    def _turns(self) -> Turns:
+        return (self.sessions.together if self.in_sessions else self.independence).turns
 
     def judge(self, table: EvidenceTable, now: float) -> bool:
         """Fuse the findings; whether members need to be told."""

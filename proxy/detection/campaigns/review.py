@@ -19,6 +19,9 @@ from proxy.detection.text.intent import Intents
 OWN_REQUESTS: Final = 10
 TRAIT_SHARE: Final = 0.5
 """Of an account's requests, that must show a trait to make it a member: settings may agree by chance."""
+ONE_WAY: Final = 0.03
+FOLLOWS_UP: Final = 0.05
+"""Shares of requests that go on with a conversation."""
 TRAIT_MOST: Final = 0.8
 TRAIT_REQUESTS: Final = 8
 RARE: Final = 1.5
@@ -56,7 +59,9 @@ class Reviewer:
         best: Candidate | None = None
         for number, count in account.memberships.items():
             candidate = self._board.get(number)
-            if candidate is None or not candidate.admits(count) or (not candidate.texts and count < TRAIT_SHARE * account.requests):
+            if candidate is None or not candidate.admits(count) or candidate.apart(account.principal):
+                continue
+            if not candidate.texts and not self._alike(account, candidate, count):
                 continue
             if best is None or candidate.verdict.log10_odds > best.verdict.log10_odds:
                 best = candidate
@@ -110,8 +115,15 @@ class Reviewer:
         standing.signals = self._signals(standing.level, verdict, campaign)
         return verdict
 
+    def _alike(self, account: Account, candidate: Candidate, count: int) -> bool:
+        """Whether an account that shares a trait behaves as the others do: most of its requests show it, and none follow up if theirs don't."""
+        one_way = candidate.continued < ONE_WAY * candidate.sendings
+        return count >= TRAIT_SHARE * account.requests and not (one_way and account.continued > FOLLOWS_UP * account.requests)
+
     def _certain(self, account: Account, campaign: Candidate) -> bool:
         """Whether what the account shares is enough to punish it for what the campaign does."""
+        if not campaign.part(account.principal):
+            return False
         if campaign.texts:
             return not campaign.popular
         count = account.memberships.get(campaign.number, 0)
@@ -130,7 +142,7 @@ class Reviewer:
         """Whether a request with a campaign's text may be acted on at once."""
         if campaign.level < 1 or not campaign.admits(1):
             return False
-        return account is None or (now >= account.standing.exempt_until)
+        return account is None or (now >= account.standing.exempt_until and not campaign.apart(account.principal))
 
     def recognised(self, campaign: Candidate) -> Signals:
         """Signals for a request that carries a known campaign's text: throttling, never more."""

@@ -15,6 +15,8 @@ from __future__ import annotations
 import math
 from typing import Final, NamedTuple
 
+from proxy.detection.campaigns.measures.turns import Turns
+
 STRETCH_REQUESTS: Final = 24
 STRETCH_ACCOUNTS: Final = 8
 """Answers that end a stretch, once so many accounts took part: a few that work alone for a while, one by chance after the other, must
@@ -73,11 +75,13 @@ class Independence:
         "_sum",
         "_weight",
         "count",
+        "turns",
     )
 
     def __init__(self, now: float) -> None:
         """Nothing in flight yet."""
         self.count = 0
+        self.turns = Turns()
         self._squares = 0
         self._each: dict[int, list[float]] = {}
         self._sum = self._weight = 0.0
@@ -89,12 +93,14 @@ class Independence:
     def start(self, principal: int, now: float) -> None:
         """A request of the principal begins."""
         self._change(principal, 1, now)
+        self.turns.started(principal)
 
     def end(self, principal: int, now: float) -> None:
         """A request of the principal ends. An end without a start is ignored."""
         each = self._each.get(principal)
         if each is not None and each[0] > 0:
             self._change(principal, -1, now)
+            self.turns.ended(principal)
             self._ends += 1
             if self._ends >= STRETCH_REQUESTS and (len(self._each) >= STRETCH_ACCOUNTS or self._ends >= STRETCH_MOST):
                 self._close()
@@ -102,6 +108,7 @@ class Independence:
     def _change(self, principal: int, by: int, now: float) -> None:
         passed = now - self._at
         if passed > 0.0:
+            self.turns.held(self.count, passed)
             weight = passed * self.count
             self._area += weight
             self._area_sum += weight * self.count
@@ -117,7 +124,8 @@ class Independence:
         self.count += by
 
     def absorb(self, other: Independence, now: float) -> None:
-        """Go on with the other group's requests too; what it measured alone is forgotten."""
+        """Go on with the other group's requests too; what it measured alone of all together is forgotten."""
+        self.turns.absorb(other.turns)
         for principal, each in other._each.items():
             for _ in range(int(each[0])):
                 self._change(principal, 1, now)
