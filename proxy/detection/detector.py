@@ -128,7 +128,7 @@ class Detector:
             candidate = sent.current()
             candidate.end(account.principal, now)
             if status == 429:
-                candidate.pauses.slowed(account.principal, now)
+                candidate.slowed(account.principal, now)
 
     def refused(self, observation: Observation, now: float, status: int) -> None:
         """An exchange was refused before it began; 429 tells the account to slow down. Texts are not read."""
@@ -141,7 +141,7 @@ class Detector:
             if candidate is not None:
                 candidate.pauses.arrived(account.principal, now)
                 if status == 429:
-                    candidate.pauses.slowed(account.principal, now)
+                    candidate.slowed(account.principal, now)
 
     def sweep(self, now: float) -> None:
         """Periodic work, every ten to thirty seconds of event time: count, group, test, judge, forget."""

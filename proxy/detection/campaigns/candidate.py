@@ -32,6 +32,8 @@ MODELS: Final = 8
 YOUNG_DAYS: Final = 7.0
 CONTRADICTED_S: Final = 3600.0
 INDEPENDENT_WEIGHT: Final = 8.0
+SLOWED_S: Final = 1800.0
+"""So long after a 429 a throttled campaign is still taken to follow its budget."""
 _SAME_ODDS: Final = 0.1
 """A change of log10 odds that members needn't be told."""
 _COUNTS: Final = ("sendings", "continued", "maximised", "reasoning", "sampled", "banked", "intended", "aged", "young")
@@ -71,11 +73,14 @@ class Candidate:
         """Whether what is pinned are conversations rather than requests."""
         self.pinned_at = now
         self.pauses = Pauses()
+        self.slowed_at = -SLOWED_S
         self.common: dict[int, int] = {}
         """Members that other candidates have too, by the candidate's number."""
         self.findings: list[Finding] = []
         self.verdict = Verdict(-9.0, (), together=False)
         self.level = 0
+        self.telling = False
+        """Whether what is shared is enough to throttle, however its requests come and go."""
         self.level_at: dict[int, float] = {}
         self.tested = -1
         """Sendings when it was last tested."""
@@ -159,6 +164,11 @@ class Candidate:
         self.independence.end(principal, now)
         self.sessions.end(principal, now)
 
+    def slowed(self, principal: int, now: float) -> None:
+        """A member was told to slow down."""
+        self.pauses.slowed(principal, now)
+        self.slowed_at = now
+
     def enrol(self, account: Account) -> bool:
         """Count a sending of the account's; its first one makes it a member. Whether it was the first."""
         account.joined(self.number)
@@ -209,6 +219,9 @@ class Candidate:
         """Keep the strongest evidence of pinned concurrency until later traffic contradicts it."""
         if self.member_from > 1:
             self.ordinary = median([count for count in self.principals.values() if count >= self.member_from] or [0])
+        throttled = self.level > 0 and now - self.slowed_at < SLOWED_S
+        for followed in (self.independence, self.sessions.together):
+            followed.pause(paused=throttled)
         each, sessions = self.independence.measure(now), self.sessions.measure(now)
         pinned = max(each, sessions, key=lambda one: one.decades)
         contradicted = pinned.ratio >= 0.7 and pinned.weight >= INDEPENDENT_WEIGHT and now - self.pinned_at > CONTRADICTED_S
@@ -225,6 +238,9 @@ class Candidate:
         """Whether this member was seen to take turns with the others, where others do."""
         return not self.takes_turns or self._turns.taken(principal)
 
+    def _without_timing(self, table: EvidenceTable) -> list[Finding]:
+        return [finding for finding in self.findings if finding.log10 < 0.0 or table.family_of(finding.measure) != "timing"]
+
     @property
     def _turns(self) -> Turns:
         return (self.sessions.together if self.in_sessions else self.independence).turns
@@ -234,6 +250,7 @@ class Candidate:
         level, families, odds = self.level, self.verdict.families, self.verdict.log10_odds
         verdict = fuse(table, self.findings, faded(table, now - self.last_seen))
         self.level = 0 if now < self.exempt_until else level_of(table, verdict)
+        self.telling = self.level > 0 and level_of(table, fuse(table, self._without_timing(table))) > 0
         for reached in range(1, self.level + 1):
             self.level_at.setdefault(reached, now)
         same = self.level == level and len(families) == len(verdict.families) and abs(verdict.log10_odds - odds) < _SAME_ODDS

@@ -70,9 +70,7 @@ class Reviewer:
     def findings(self, account: Account, campaign: Candidate | None) -> list[Finding]:
         """What speaks for and against the account: its campaign's findings, or its own when it is in none."""
         if campaign is not None:
-            if account.memberships.get(campaign.number, 2) < 2:  # one text of doubtful company isn't membership
-                return [finding for finding in campaign.findings if finding.measure != "company.members"]
-            return campaign.findings
+            return [finding for finding in campaign.findings if self._applies(finding, account, campaign)]
         found: list[Finding] = []
         if account.requests < OWN_REQUESTS:
             return found
@@ -115,6 +113,13 @@ class Reviewer:
         standing.signals = self._signals(standing.level, verdict, campaign)
         return verdict
 
+    def _applies(self, finding: Finding, account: Account, campaign: Candidate) -> bool:
+        """Whether what was found about the campaign holds for this account too."""
+        if finding.measure == "company.members":
+            return account.memberships.get(campaign.number, 2) >= 2  # one text of doubtful company isn't membership
+        shared_workers = self.table.family_of(finding.measure) == "timing" and finding.log10 > 0.0
+        return not shared_workers or campaign.part(account.principal)
+
     def _alike(self, account: Account, candidate: Candidate, count: int) -> bool:
         """Whether an account that shares a trait behaves as the others do: most of its requests show it, and none follow up if theirs don't."""
         one_way = candidate.continued < ONE_WAY * candidate.sendings
@@ -122,8 +127,6 @@ class Reviewer:
 
     def _certain(self, account: Account, campaign: Candidate) -> bool:
         """Whether what the account shares is enough to punish it for what the campaign does."""
-        if not campaign.part(account.principal):
-            return False
         if campaign.texts:
             return not campaign.popular
         count = account.memberships.get(campaign.number, 0)
@@ -140,7 +143,7 @@ class Reviewer:
 
     def recognisable(self, account: Account | None, campaign: Candidate, now: float) -> bool:
         """Whether a request with a campaign's text may be acted on at once."""
-        if campaign.level < 1 or not campaign.admits(1):
+        if not campaign.telling or not campaign.admits(1):
             return False
         return account is None or (now >= account.standing.exempt_until and not campaign.apart(account.principal))
 

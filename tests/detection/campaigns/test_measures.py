@@ -81,7 +81,9 @@ def test_jobs_that_end_while_another_is_slowed_down_are_no_common_pause(seed):
         start = 0.0
         while start < 86_400.0:
             start += rng.expovariate(1 / 3000.0)
-            events += [(start + step * rng.uniform(0.5, 1.5), account, account == 0 and step > 40) for step in range(rng.randrange(20, 200))]
+            events += [
+                (start + step * rng.uniform(0.5, 1.5), account, account == 0 and step > 40) for step in range(rng.randrange(20, 200))
+            ]
     pauses = Pauses()
     for now, account, slowed in sorted(events):
         pauses.arrived(account, now)

@@ -54,11 +54,26 @@ def test_who_sends_the_same_beside_a_pool_is_told_from_its_accounts(workers, see
 
 def test_who_sends_while_the_pool_rests_is_none_of_its_accounts():
     rng = Random(1)
-    requests = list(pool(rng, workers=6, accounts=40, span_s=HOUR_S, start=5 * HOUR_S))
-    requests += alone(rng, HONEST, times=6, span_s=4 * HOUR_S)
+    requests = [*pool(rng, workers=6, accounts=40, span_s=HOUR_S), *pool(rng, workers=6, accounts=40, span_s=HOUR_S, start=6 * HOUR_S)]
+    requests += [(HOUR_S + begin, HOUR_S + end, who) for begin, end, who in alone(rng, HONEST, times=6, span_s=4 * HOUR_S)]
     found = watched(requests)
     assert found.apart(HONEST)
     assert not any(found.apart(account) for account in range(40))
+
+
+def test_a_worker_that_rests_half_of_the_time_is_still_told_from_strangers():
+    rng = Random(6)
+    now = 0.0
+    requests = []
+    for _ in range(600):
+        requests.append((now, now + rng.lognormvariate(0.0, 0.5) * 20.0, rng.randrange(30)))
+        now = requests[-1][1] + rng.expovariate(1 / 20.0)
+    for other in range(3):
+        requests += alone(rng, HONEST + other, times=25, span_s=now)
+    found = watched(requests)
+    assert not any(found.apart(account) for account in range(30))
+    assert not any(found.taken(HONEST + other) for other in range(3))
+    assert sum(found.taken(account) for account in range(30)) >= 24
 
 
 def test_a_pool_that_fills_again_and_again_convicts_nobody_of_being_somebody_else():

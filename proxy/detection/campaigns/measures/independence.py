@@ -93,7 +93,7 @@ class Independence:
     def start(self, principal: int, now: float) -> None:
         """A request of the principal begins."""
         self._change(principal, 1, now)
-        self.turns.started(principal)
+        self.turns.started(principal, self.count - 1)
 
     def end(self, principal: int, now: float) -> None:
         """A request of the principal ends. An end without a start is ignored."""
@@ -138,9 +138,15 @@ class Independence:
             return UNKNOWN
         return self._best._replace(ratio=math.exp(self._sum / self._weight), weight=self._weight)
 
+    def pause(self, *, paused: bool) -> None:
+        """While somebody slows the group down its requests follow that, not its workers: nothing is measured."""
+        if paused != self.turns.paused:
+            self._close()
+            self.turns.paused = paused
+
     def _close(self) -> None:
         seconds = self._at - self._since
-        if seconds > 0.0 and self._ends >= STRETCH_REQUESTS // 2:
+        if seconds > 0.0 and not self.turns.paused and self._ends >= STRETCH_REQUESTS // 2:
             mean = self._area / seconds
             together = max(0.0, self._area_sum / seconds - mean * mean)
             apart = self._area_each / seconds - sum(self._mean_squared(each, seconds) for each in self._each.values())
