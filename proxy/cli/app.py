@@ -8,7 +8,7 @@ import typer
 
 from proxy.cli import records, serve, settings
 from proxy.cli.policies import check, diff, explain, stock
-from proxy.cli.traffic import bank, drill, replay
+from proxy.cli.traffic import bank, calibrate, drill, replay
 
 
 def build() -> typer.Typer:
@@ -21,7 +21,7 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for group in (serve, settings, check, explain, diff, stock, replay, drill, bank, records):
+    for group in (serve, settings, check, explain, diff, stock, replay, drill, calibrate, bank, records):
         group.register(app)
     return app
 

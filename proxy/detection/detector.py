@@ -6,7 +6,7 @@ confirm or clear those; campaigns and the account's own evidence make its level.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from proxy.detection.accounts.account import Account
@@ -14,10 +14,11 @@ from proxy.detection.accounts.shape import REASONING, SAMPLED, network, shape, s
 from proxy.detection.accounts.table import Accounts
 from proxy.detection.campaigns.board import Board
 from proxy.detection.campaigns.candidate import YOUNG_DAYS, Candidate
-from proxy.detection.campaigns.review import Reviewer
+from proxy.detection.campaigns.review import OWN_REQUESTS, Reviewer
 from proxy.detection.campaigns.ticket import Ticket
 from proxy.detection.census import Census
 from proxy.detection.config import DetectionConfig
+from proxy.detection.evidence.calibration import Measured, Sighting
 from proxy.detection.evidence.table import EvidenceTable
 from proxy.detection.index.population import Population
 from proxy.detection.index.traits import settings_key
@@ -183,6 +184,19 @@ class Detector:
         self._now = max(self._now, now)
         reports = [campaign_report(campaign, self._reviewer.table) for campaign in self._board.campaigns]
         return sorted(reports, key=lambda report: (-report.level, -report.size))
+
+    def sightings(self) -> Iterator[Sighting]:
+        """What the evidence says of every account at this moment; changes nothing. For calibration."""
+        return (self._reviewer.sighting(account) for account in self._accounts)
+
+    def measure(self, into: Measured) -> None:
+        """Add what the tests give at this moment, of every group and of every account that sent enough. For calibration."""
+        into.population(len(self._accounts))
+        for candidate in self._board.candidates.values():
+            into.group(candidate.id, candidate.principals, {finding.measure: finding.value for finding in candidate.findings})
+        for account in self._accounts:
+            if account.requests >= OWN_REQUESTS:
+                into.account(account.name, {finding.measure: finding.value for finding in self._reviewer.findings(account, None)})
 
     def release(self, subject: str, reason: str, now: float) -> None:
         """An operator clears an account or a campaign (by id) for a week; the reason is shown in reports."""

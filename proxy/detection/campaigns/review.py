@@ -11,6 +11,7 @@ from proxy.detection.accounts.account import Account
 from proxy.detection.campaigns.board import Board
 from proxy.detection.campaigns.candidate import Candidate
 from proxy.detection.config import DetectionConfig
+from proxy.detection.evidence.calibration import Sighting
 from proxy.detection.evidence.fusion import Finding, Verdict, fuse, level_of
 from proxy.detection.evidence.table import EvidenceTable
 from proxy.detection.observation import NO_SIGNALS, Signals
@@ -112,6 +113,12 @@ class Reviewer:
             self._raised.pop(account.name, None)
         standing.signals = self._signals(standing.level, verdict, campaign)
         return verdict
+
+    def sighting(self, account: Account) -> Sighting:
+        """What the evidence says of an account at this moment; changes nothing."""
+        campaign = self.campaign_of(account)
+        verdict = fuse(self.table, self.findings(account, campaign))
+        return Sighting(account.name, verdict, punishable=campaign is not None and self._certain(account, campaign))
 
     def _applies(self, finding: Finding, account: Account, campaign: Candidate) -> bool:
         """Whether what was found about the campaign holds for this account too."""

@@ -59,15 +59,20 @@ def fuse(table: EvidenceTable, findings: Iterable[Finding], fade: float = 1.0) -
     return Verdict(total, tuple(supporting), together)
 
 
-def level_of(table: EvidenceTable, verdict: Verdict, slack: float = 0.0) -> int:
-    """The highest level whose probability and number of families are reached; `slack` shifts the thresholds, in log10 odds.
+def reachable(table: EvidenceTable, verdict: Verdict, place: int) -> bool:
+    """Whether the level at `place` (0 for level 1) is open to a verdict, whatever its odds: enough kinds of evidence.
 
     Above level 1 accounts must be shown to act as one: the same text for the same purpose is what a course or a tool does too.
     """
+    enough = len(verdict.families) >= max(table.level_families[place], 2 if place else 1)
+    return enough and (place == 0 or verdict.together)
+
+
+def level_of(table: EvidenceTable, verdict: Verdict, slack: float = 0.0) -> int:
+    """The highest level whose probability and number of families are reached; `slack` shifts the thresholds, in log10 odds."""
     level = 0
     for place in range(LEVELS):
-        enough = len(verdict.families) >= max(table.level_families[place], 2 if place else 1)
-        if verdict.log10_odds >= table.level_log_odds[place] + slack and enough and (place == 0 or verdict.together):
+        if verdict.log10_odds >= table.level_log_odds[place] + slack and reachable(table, verdict, place):
             level = place + 1
     return level
 
