@@ -57,7 +57,8 @@ def _conditions(ruleset: Ruleset) -> Iterator[Finding]:
     for item in items:
         if item.condition is None:
             continue
-        truths = joint_truths([(item.condition, ruleset.vocabulary)])
+        joint = joint_truths([(item.condition, ruleset.vocabulary)])
+        truths = joint.found if joint is not None else None
         if truths == {(False,)}:
             fix = "compare it with values that the facts can have, or delete it"
             yield Finding(

@@ -38,6 +38,10 @@ def found(text: str, files: dict[str, bytes] | None = None) -> list[tuple[str, s
         "account.tier in []",
         "account.tier == 'free' && account.tier in ['gold', 'silver']",
         "request.model.startsWith('gpt-') && request.model == 'claude-opus-4'",
+        "request.model.startsWith('gpt-4') && !request.model.startsWith('gpt-')",
+        "size(request.model) > 8 && size(request.model) <= 5",
+        "size(account.tags) == 1 && 'a' in account.tags && 'b' in account.tags",
+        "client.subdivision.startsWith('QX-')",
     ],
 )
 def test_a_condition_that_can_never_hold_is_found(when):
@@ -61,6 +65,19 @@ def test_a_condition_that_can_never_hold_is_found(when):
         "client.country == ''",
         "client.asn > 64511 && client.asn < 64513",
         "request.model > 'a' && request.model < 'b'",
+        "request.model > 'b' && request.model.endsWith('a')",
+        "request.model > 'b' && size(request.model) == 3",
+        "request.model != '' && !request.model.contains('o')",
+        "request.model.contains('-') && request.model.matches('^x') && request.model != ''",
+        "size(request.model) == 3 && request.model != 'abc'",
+        "'a' in account.tags && 'b' in account.tags",
+        "'a' in account.tags && size(account.tags) > 3",
+        "'timing' in risk.families && 'shared_text' in risk.families",
+        "client.subdivision.startsWith('UA-')",
+        "client.subdivision.startsWith('U') && !client.subdivision.startsWith('UA')",
+        "client.subdivision.endsWith('43')",
+        "client.subdivision != '' && client.subdivision != 'DE-BE'",
+        "request.dialect == ''",
     ],
 )
 def test_a_condition_that_can_hold_is_never_called_impossible(when):
