@@ -217,3 +217,9 @@ def test_reference_writes_what_the_code_says(tmp_path):
     assert run("reference", policies, "--check").exit_code == 0
     assert run("reference", SHIPPED, "--check").exit_code == 0
     assert run("reference", tmp_path / "nowhere").exit_code == 2
+
+
+def test_a_place_on_line_100_is_told_as_a_place(tmp_path):
+    assert "a.yaml:100:6: a.b: " in run("check", folder(tmp_path / "p", "\n" * 98 + NEVER)).stdout
+    bad = folder(tmp_path / "bad", "\n" * 98 + BAD)
+    assert "a.yaml:100:" in run("explain", bad, tmp_path).stderr

@@ -173,6 +173,13 @@ def test_a_list_without_a_date_is_noted():
     assert [check for check, _ in found(text, {"lists/l.txt": b"DE\n"})] == ["undated-source"]
 
 
+@pytest.mark.parametrize(("date", "stale"), [("2025-11-23", True), ("2025-11-25", False)])
+def test_a_preset_copied_more_than_a_year_ago_is_found(date, stale):
+    preset = f"preset: {{provider: P, date: {date}, source: their page}}\n" + GOOD
+    told = found("use: [presets/p]\n", {"presets/p.yaml": preset.encode()})
+    assert told == ([("stale-source", f"the preset's source was read in {date}")] if stale else [])
+
+
 def test_what_nothing_uses_is_found():
     text = "lists: {l: {values: [DE]}}\npatterns: {p: {values: [abc]}}\n" + GOOD
     assert [check for check, _ in found(text, {"lists/forgotten.txt": b"DE\n"})] == ["unused", "unused", "unused"]
