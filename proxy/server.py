@@ -98,6 +98,7 @@ class Server:
             capture=self.parts.capture,
             tracer=self.parts.tracer,
             tls_fingerprint_header=self.settings.identity.tls_fingerprint_header.lower(),
+            facts=self.settings.log.facts,
         )
 
     async def stop(self) -> None:

@@ -223,3 +223,12 @@ def test_a_place_on_line_100_is_told_as_a_place(tmp_path):
     assert "a.yaml:100:6: a.b: " in run("check", folder(tmp_path / "p", "\n" * 98 + NEVER)).stdout
     bad = folder(tmp_path / "bad", "\n" * 98 + BAD)
     assert "a.yaml:100:" in run("explain", bad, tmp_path).stderr
+
+
+def test_a_key_that_stands_beside_facts_by_mistake_is_told(tmp_path):
+    asked = tmp_path / "facts.json"
+    asked.write_text(json.dumps({"facts": {"request.n": 2}, "text": ["Why?"], "client.country": "KP"}))
+    result = run("explain", folder(tmp_path / "p"), asked)
+    assert result.exit_code == 2
+    assert "client.country: unknown key" in result.stderr
+    assert "text: unknown key" in result.stderr

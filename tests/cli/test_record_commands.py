@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import http.client
 import json
 import time
+from contextlib import closing
 
 import pytest
 
@@ -116,3 +118,46 @@ def test_every_metric_is_listed():
     assert all(metric.name in line for metric, line in zip(METRICS, markdown[2:], strict=True))
     assert METRICS[0].name in run("metrics").stdout
     assert json.loads(run("settings", "--json").stdout)
+
+
+SEEN = """rules:
+  - {id: usage.free, when: "account.tier == 'free' && request.logprobs", then: {clamp: {logprobs: false}}}
+  - {id: usage.end_user, when: "request.end_user == 'canary-user'", then: {tag: [x]}}
+  - {id: regions.declared, when: "account.country != client.country", then: {tag: [elsewhere]}}
+  - {id: usage.many, when: request.n > 4, then: {refuse: {code: too_many, message: No.}}}
+"""
+
+
+@pytest.mark.parametrize("facts", [True, False])
+def test_what_the_running_proxy_recorded_is_explained_as_it_was_judged(serve, place, facts):
+    (place / "accounts.yaml").write_text("accounts:\n  team: {tier: free, country: DE}\n")
+    log, policies = place / "live.jsonl", folder(place / "p", SEEN)
+    identity = {"digest_key_file": place / "key", "trusted_proxies": ["127.0.0.0/8"], "account_header": "x-account"}
+    proxy = serve(
+        policies, log={"records": "file", "file": log, "facts": facts}, identity={**identity, "accounts_file": place / "accounts.yaml"}
+    )
+    body = {"model": "demo-small", "messages": [{"role": "user", "content": "Why?"}], "logprobs": True, "user": "canary-user"}
+    headers = {"content-type": "application/json", "x-account": "team", "x-forwarded-for": "84.128.0.1"}
+    with closing(http.client.HTTPConnection(*proxy.address)) as connection:
+        connection.request("POST", "/v1/chat/completions", json.dumps(body), headers)
+        decision = connection.getresponse().getheader("x-tosproxy-decision")
+    proxy.stop()
+    said = told("explain", policies, decision, "--log", log)
+    assert [hit["rule"] for hit in said["record"]["hits"]] == ["usage.end_user", "usage.free"]
+    assert "canary-user" not in log.read_text()
+    notes = "\n".join(said["notes"])
+    assert "recorded as matching, though not by the facts below: usage.end_user (enforce)" in notes
+    if facts:
+        assert said["verdict"]["clamps"] == {"logprobs": False}
+        assert said["facts"]["account.tier"] == {"value": "free", "source": "accounts.yaml:2"}
+        assert "request.end_user: the record holds a digest" in notes
+        assert "matching by the facts below" not in notes
+    else:
+        assert "usage.free (enforce)" in notes
+        assert "the record doesn't hold account.country, account.tier" in notes
+
+
+def test_a_decision_is_found_where_only_rotated_files_are_left(place):
+    log = written(place, range(40), rotate_bytes=2000)
+    log.unlink()
+    assert told("explain", folder(place / "p"), "d-2", "--log", log)["record"]["id"] == "d-2"
