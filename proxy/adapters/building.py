@@ -51,6 +51,7 @@ class Parts(NamedTuple):
     geo: GeoDatabases
     accounts: AccountsFile | None
     tokens: TokenAccounts | None
+    joined: AccountSources
     sources: Sources
     secrets: tuple[tuple[Upstream, list[tuple[str, Secret]]], ...]
     digest_key: bytes
@@ -92,7 +93,7 @@ def build_parts(settings: Settings, log: structlog.typing.FilteringBoundLogger) 
     edge = settings.geo.edge
     placed = EdgeHeaders(edge.country.lower(), edge.subdivision.lower(), edge.asn.lower()) if edge.country else None
     sources = Sources(trust, geo, joined, tokens, key, identity.account_header.lower(), placed)
-    return Parts(policies, geo, accounts, tokens, sources, headers, key, detector, records, Digests(key), token, capture, tracer)
+    return Parts(policies, geo, accounts, tokens, joined, sources, headers, key, detector, records, Digests(key), token, capture, tracer)
 
 
 def digest_key(identity: Identity) -> bytes:
