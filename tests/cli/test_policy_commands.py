@@ -171,6 +171,17 @@ def test_diff_tells_whose_answers_change_by_rule(tmp_path):
     assert "acct-1, acct-3" in run("diff", old, new, "--trace", day).stdout
 
 
+def test_diff_tells_what_a_rule_in_shadow_would_do_to_whom(tmp_path):
+    shadow = RULES.replace("id: regions.korea\n", "id: regions.korea\n    mode: shadow\n").replace("'KP'", "'DE'")
+    old, new = folder(tmp_path / "old", RULES.replace("'KP'", "'CU'")), folder(tmp_path / "new", shadow)
+    day = a_day(tmp_path / "day.jsonl")
+    traffic = told("diff", old, new, "--trace", day)["traffic"]
+    assert traffic["different"] == 0
+    assert traffic["shadow"] == [{"rule": "regions.korea", "exchanges": 5, "accounts": ["acct-1", "acct-3"], "first_line": 1}]
+    assert "is in shadow" in run("diff", old, new, "--trace", day).stdout
+    assert told("diff", new, new, "--trace", day)["traffic"]["shadow"] == []
+
+
 def test_a_change_that_no_caller_notices_changes_no_answer(tmp_path):
     old = folder(tmp_path / "old")
     new = folder(tmp_path / "new", RULES.replace("usage.many", "usage.several"))
@@ -184,6 +195,8 @@ def test_diff_tells_the_problems_of_both_folders(tmp_path):
     result = run("diff", folder(tmp_path / "old", BAD), folder(tmp_path / "new", "rules: 7\n"))
     assert result.exit_code == 2
     assert "3 problems" in result.stderr
+    assert f"{tmp_path}/old/a.yaml:2" in result.stderr
+    assert f"{tmp_path}/new/a.yaml:1" in result.stderr
 
 
 def test_presets_are_listed_and_compared():
