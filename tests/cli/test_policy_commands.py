@@ -42,6 +42,13 @@ def test_check_gives_sarif_for_code_review(tmp_path):
         assert place["region"]["startLine"] > 1
 
 
+def test_places_in_sarif_are_paths_that_a_code_review_can_follow(tmp_path, monkeypatch):
+    monkeypatch.chdir(folder(tmp_path / "our policies", NEVER))
+    for asked, expected in ((".", "a.yaml"), ("../our policies/", "../our%20policies/a.yaml")):
+        (first, *_) = json.loads(run("check", asked, "--sarif").stdout)["runs"][0]["results"]
+        assert first["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == expected
+
+
 def test_the_shipped_policies_load_and_hold():
     assert told("check", SHIPPED)["ok"] is True
     assert run("test", SHIPPED).exit_code == 0

@@ -63,10 +63,9 @@ def _conditions(ruleset: Ruleset) -> Iterator[Finding]:
             yield Finding(
                 "never-holds", "error", _problem(item.origin, item.id, f"the condition can never hold: {item.condition.text.strip()}", fix)
             )
-        elif truths == {(True,)}:
-            level = "note" if item.condition.text.strip() == "true" else "warning"
+        elif truths == {(True,)} and item.condition.text.strip() != "true":
             yield Finding(
-                "always-holds", level, _problem(item.origin, item.id, "the condition always holds", "write true if that is meant")
+                "always-holds", "warning", _problem(item.origin, item.id, "the condition always holds", "write true if that is meant")
             )
 
 

@@ -91,6 +91,7 @@ def test_a_condition_that_always_holds_is_found():
     assert found('rules: [{id: a.b, when: "request.n > 8 || request.n <= 8", then: {tag: [x]}}]\n') == [
         ("always-holds", "the condition always holds")
     ]
+    assert found('rules: [{id: a.b, when: "true", then: {tag: [x]}}]\n') == []
 
 
 def test_codes_that_no_country_has_are_found_in_conditions_and_lists():
