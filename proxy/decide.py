@@ -5,7 +5,7 @@ Nothing in this file waits for the network except the limit store, and nothing r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final, NamedTuple, cast
@@ -15,6 +15,7 @@ from proxy.detection.detector import Detector
 from proxy.detection.observation import NO_SIGNALS, Observation, Signals
 from proxy.dialects.call import ModelCall, Usage
 from proxy.identity.caller import Caller
+from proxy.identity.identify import network_of
 from proxy.identity.movement import STILL, Movement, Movements
 from proxy.limits import costs
 from proxy.limits.ask import Ask, LimitStore, Reservation, Standing
@@ -188,6 +189,17 @@ def facts_of(
         f["campaign.age_hours"] = (now - since) / HOUR_S if signals.campaign else 0.0
     f["account.countries_24h"], f["account.asns_24h"], f["account.travel_kmh"] = movement
     return f
+
+
+def observation_of(caller: Caller, call: ModelCall, headers: Sequence[tuple[str, str]], tls_fingerprint: str, now: float) -> Observation:
+    """What the detector may see of an exchange. `tls_fingerprint` comes from a trusted edge or is ""."""
+    account = caller.account
+    names = [name for name, _ in headers]
+    agent = headers[names.index("user-agent")][1] if "user-agent" in names else ""
+    age_days = -1.0 if account.opened_at is None else max(0.0, (now - account.opened_at) / DAY_S)
+    return Observation(
+        account.id, call, names, agent, tls_fingerprint, network_of(caller.ip), caller.region.asn, account.org, age_days
+    )  # fmt: skip
 
 
 @lru_cache(4)

@@ -26,7 +26,7 @@ from proxy.adapters.traffic.listener import ClientWire
 from proxy.adapters.traffic.upstream import Upstream, choose
 from proxy.adapters.traffic.websocket import check_upgrade, with_key_as_header
 from proxy.audit.record import Record
-from proxy.decide import Decider, Decision
+from proxy.decide import Decider, Decision, observation_of
 from proxy.detection.observation import Observation
 from proxy.dialects import rewrite
 from proxy.dialects.dialect import Dialect, Route, RouteKind
@@ -35,7 +35,7 @@ from proxy.errors import CallerError, UpstreamError
 from proxy.exchange import asking
 from proxy.exchange.answering import answer, said_no
 from proxy.exchange.budget import Allowance
-from proxy.exchange.noting import note_call, note_caller, note_decision, observation_of, own_headers
+from proxy.exchange.noting import note_call, note_caller, note_decision, note_facts, own_headers
 from proxy.exchange.relay import Outgoing, relay
 from proxy.exchange.sessions.realtime import OPENING_COUNTS, Opening, converse, open_session
 from proxy.exchange.sessions.responses import Responses
@@ -69,6 +69,8 @@ class World(NamedTuple):
     """Makes traces, where the operator named a place for them."""
     tls_fingerprint_header: str = ""
     """Lower-case name of the header in which a trusted edge tells a TLS fingerprint; "" for none."""
+    facts: bool = False
+    """Records hold the facts too."""
 
 
 class Decided(NamedTuple):
@@ -171,10 +173,10 @@ class Handler:
         asked = await asking.read(request, down, head, route, rules.vocabulary.models.aliases, world.caps)  # 2 what is being asked?
         record.request_bytes = len(asked.raw)
         note_call(record, asked.call)
-        observation = observation_of(caller, asked.call, head, self._tls_fingerprint(head, peer))
+        observation = observation_of(caller, asked.call, head.headers, self._tls_fingerprint(head, peer), record.at)
         decision, inside = await self._decide(rules, caller, asked, observation, record.at)  # 3 the terms, 4 the budget, 5 the signals
         record.decide_s = perf_counter() - began - asked.waited_s
-        note_decision(record, decision)
+        self._note(record, decision, caller)
         if world.capture is not None:
             world.capture.took(record, head, asked.raw, caller)
         if not decision.allowed:
@@ -210,11 +212,11 @@ class Handler:
         world = self.world
         session = open_session(route, head, rules.vocabulary.models.aliases)
         note_call(record, session.call)
-        observation = observation_of(caller, session.call, head, self._tls_fingerprint(head, _peer(request)))
+        observation = observation_of(caller, session.call, head.headers, self._tls_fingerprint(head, _peer(request)), record.at)
         decision = world.decider.judge(rules, caller, session.call, observation, record.at)
         if decision.refusal is None:
             decision = await world.decider.reserve(decision, record.at, OPENING_COUNTS)
-        note_decision(record, decision)
+        self._note(record, decision, caller)
         if not decision.allowed:
             return await answer(down, record, *said_no(route, decision, record))
         responses = Responses(world.decider, decision, session, caller, observation, record, world.clock)
@@ -227,6 +229,11 @@ class Handler:
             await converse(opening, responses, request, down, record)
         finally:
             await responses.close()
+
+    def _note(self, record: Record, decision: Decision, caller: Caller) -> None:
+        note_decision(record, decision)
+        if self.world.facts:
+            note_facts(record, decision, caller, self.world.digest)
 
     async def _decide(self, rules: Ruleset, caller: Caller, asked: asking.Asked, observation: Observation, now: float) -> Judged:
         if asked.upload is not None:

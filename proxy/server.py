@@ -6,7 +6,7 @@ import asyncio
 import gc
 import ssl
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from functools import partial
 from itertools import count
 from secrets import token_hex
@@ -21,10 +21,10 @@ from proxy.adapters.admin import admin_app
 from proxy.adapters.building import build_parts, demo_settings, limit_store
 from proxy.adapters.demo.app import demo_app
 from proxy.adapters.prometheus import Metrics, Sample
-from proxy.adapters.redis_store import RedisStore
 from proxy.adapters.telemetry import samples
 from proxy.adapters.traffic.listener import Listener
 from proxy.adapters.traffic.upstream import Upstream
+from proxy.adapters.warnings import warnings
 from proxy.audit.record import Record
 from proxy.decide import Decider
 from proxy.detection.detector import Detector
@@ -59,6 +59,7 @@ class Server:
         self._tasks: set[asyncio.Task[None]] = set()
         self._runners: list[web.AppRunner] = []
         self._sweep_s = 0.0
+        self._expired: frozenset[str] = frozenset()
 
     async def start(self) -> None:
         """Bind both listeners and begin to serve. Raises OSError when an address can't be bound."""
@@ -98,6 +99,7 @@ class Server:
             capture=self.parts.capture,
             tracer=self.parts.tracer,
             tls_fingerprint_header=self.settings.identity.tls_fingerprint_header.lower(),
+            facts=self.settings.log.facts,
         )
 
     async def stop(self) -> None:
@@ -141,6 +143,7 @@ class Server:
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             self._look_at_certificates()
+            self._look_at_days()
             for _, secrets in self.parts.secrets:
                 for name, secret in secrets:
                     if await asyncio.to_thread(secret.refresh):
@@ -163,6 +166,7 @@ class Server:
         metrics.add_source(partial(samples.policy_samples, parts.policies))
         metrics.add_source(partial(samples.geo_samples, parts.geo))
         metrics.add_source(partial(samples.store_samples, self.store))
+        metrics.add_source(partial(samples.account_samples, parts.accounts, parts.tokens, parts.joined))
         metrics.add_source(self._own_samples)
         if parts.records is not None:
             metrics.add_source(partial(samples.record_samples, parts.records))
@@ -182,47 +186,33 @@ class Server:
         """Why no traffic should be sent here; empty when it should."""
         return ["draining"] if self.handler.draining else []
 
-    def warnings(self) -> list[str]:
-        """What is degraded while traffic is served all the same."""
-        parts = self.parts
-        told = [f"policies on disk can't be used: {problem}" for problem in parts.policies.status.problems[:3]]
-        told += [f"region database {status.name}: {status.problem}" for status in parts.geo.status() if status.problem]
-        told += [
-            f"region database {status.name} is older than {self.settings.geo.max_age_days:g} days"
-            for status in parts.geo.status()
-            if status.stale_at < self.clock()
-        ]
-        if isinstance(self.store, RedisStore) and self.store.degraded:
-            told.append("the shared limit store is lost; limits are decided here alone")
-        if parts.records is not None and parts.records.failing:
-            told.append("records can't be written")
-        if self.settings.log.records == "file" and not (self.settings.identity.digest_key or self.settings.identity.digest_key_file):
-            told.append("identity.digest_key isn't set: records can't be verified, nor accounts compared, after a restart")
-        return told
-
     def _admin(self) -> web.Application:
         parts = self.parts
         note = parts.records.note if parts.records is not None else lambda event, said: self.log.info(event, **said)
         return admin_app(
-            metrics=self.metrics, policies=parts.policies, reasons=self.reasons, warnings=self.warnings, risk=parts.detector, note=note,
+            metrics=self.metrics, policies=parts.policies, reasons=self.reasons,
+            warnings=lambda: warnings(parts, self.settings, self.store, self.clock()), risk=parts.detector, note=note,
             token=lambda: parts.admin_token.value, clock=self.clock,
         )  # fmt: skip
 
     def _follow(self) -> None:
         """Follow every file that may change, each in a task of its own."""
         parts = self.parts
+        self._look_at_days()
         self._spawn(self.metrics.watch_lag())
         if parts.detector is not None:
             self._spawn(self._sweep(parts.detector))
         if not self.settings.watch:
             return
         self._spawn(self._look())
-        self._spawn(parts.policies.watch(lambda status: self._reloaded("policies", status)))
-        self._spawn(parts.geo.watch(LOOK_EVERY_S, lambda status: self._reloaded("region databases", status)))
+        self._spawn(parts.policies.watch(lambda status: self._reloaded("policies", status.problems, status.revision)))
+        self._spawn(
+            parts.geo.watch(LOOK_EVERY_S, lambda told: self._reloaded("region databases", [db.problem for db in told if db.problem]))
+        )
         if parts.accounts is not None:
-            self._spawn(parts.accounts.watch(lambda status: self._reloaded("accounts", status)))
+            self._spawn(parts.accounts.watch(lambda status: self._reloaded("accounts", status.problems, status.revision)))
         if parts.tokens is not None:
-            self._spawn(parts.tokens.watch(lambda status: self._reloaded("token keys", status)))
+            self._spawn(parts.tokens.watch(lambda status: self._reloaded("token keys", status.problems)))
 
     async def _sweep(self, detector: Detector) -> None:
         """Search for campaigns for ever."""
@@ -232,12 +222,18 @@ class Server:
             detector.sweep(self.clock())
             self._sweep_s = time.perf_counter() - began
 
-    def _reloaded(self, what: str, status: Any) -> None:
-        problems = getattr(status, "problems", ())
+    def _reloaded(self, what: str, problems: Sequence[object], revision: str = "") -> None:
         if problems:
             self.log.error("not reloaded, the last good version stays in force", what=what, problems=[str(problem) for problem in problems])
         else:
-            self.log.info("reloaded", what=what, revision=getattr(status, "revision", ""))
+            self.log.info("reloaded", what=what, revision=revision)
+
+    def _look_at_days(self) -> None:
+        """Rules and waivers end without anybody touching a file: say so when they do, and at the start."""
+        expired = self.parts.policies.status.expired
+        if ended := sorted(set(expired) - self._expired):
+            self.log.warning("expired", ended=ended, meaning="they do nothing any more")
+        self._expired = frozenset(expired)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -188,7 +188,7 @@ class Log(Section):
     queue: int = Field(16_384, gt=0, description="Records that may wait for the writer; further ones are dropped and counted.")
     sync: Literal["never", "batch"] = Field("batch", description="batch: fsync after each batch. never: leave it to the system.")
     addresses: bool = Field(False, description="Log client addresses and account ids in clear instead of keyed digests.")
-    facts: bool = Field(False, description="Add the facts that matching rules read to each record.")
+    facts: bool = Field(False, description="Add every fact that rules, limits and waivers read to each record, for explain.")
 
 
 class Capture(Section):

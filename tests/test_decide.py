@@ -3,8 +3,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.decide import facts_of
-from proxy.detection.observation import NO_SIGNALS, Signals
+from proxy.decide import facts_of, observation_of
+from proxy.detection.observation import NO_SIGNALS, Observation, Signals
 from proxy.dialects.call import ModelCall, Text
 from proxy.identity.caller import Account, Caller, Region
 from proxy.identity.movement import STILL, Movement
@@ -44,6 +44,14 @@ def test_what_the_detector_says_becomes_facts():
     facts = facts_of(RULES, Caller("", Region(), Account()), CALL, (), signals, STILL, MONDAY_NOON)
     named = ["risk.level", "risk.score", "risk.families", "campaign.id", "campaign.size", "campaign.age_hours"]
     assert [facts[name] for name in named] == [2, 0.75, ("volume",), "c-1", 5, 2.0]
+
+
+def test_the_detector_sees_how_old_an_account_is_and_nothing_of_where_it_is():
+    headers = [("accept", "*/*"), ("user-agent", "curl/8"), ("x-a", "1")]
+    seen = observation_of(Caller("192.0.2.7", REGION, ACCOUNT), CALL, headers, "ja4", MONDAY_NOON)
+    assert seen == Observation("acme", CALL, ["accept", "user-agent", "x-a"], "curl/8", "ja4", "192.0.2.0/24", 64500, "Acme", 0.5)
+    unknown = observation_of(Caller("", Region(), Account()), CALL, [], "", MONDAY_NOON)
+    assert (unknown.age_days, unknown.user_agent) == (-1.0, "")
 
 
 @settings(max_examples=50, deadline=None)

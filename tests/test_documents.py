@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from proxy.adapters.settings_file import fields
 from proxy.cli.app import build
 from proxy.policy.load import load
 from proxy.settings import Settings
+from tests.cli.running import run, told, trace
+from tests.replay.lines import AT, line
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "deploy" / "README.md", ROOT / "policies" / "README.md"]
@@ -78,7 +81,28 @@ def test_every_variable_named_is_a_setting(path):
 
 def test_the_readme_rule_loads():
     rule = next(snippet for snippet in _snippets("yaml") if snippet.startswith("rules:"))
-    assert load({"readme.yaml": rule.encode()}, time.time()).rules[0].id == "usage.logprobs"
+    assert load({"readme.yaml": rule.encode()}, time.time()).rules[0].id == "usage.one_answer"
+
+
+def test_the_readme_rule_goes_its_way_from_idea_to_enforcement(tmp_path):
+    old, new = (Path(shutil.copytree(ROOT / "policies", tmp_path / name)) for name in ("policies.old", "policies"))
+    rule = next(snippet for snippet in _snippets("yaml") if snippet.startswith("rules:"))
+    (new / "mine.yaml").write_text(rule)
+    (new / "cases" / "mine.yaml").write_text(
+        "cases:\n"
+        "  - name: a stranger gets one answer\n    facts: {request.n: 2, account.verified: false}\n"
+        "    expect: {outcome: allow, rule: usage.one_answer}\n"
+        "  - name: a verified account gets several\n    facts: {request.n: 2}\n    expect: {outcome: allow, clamps: {}}\n"
+    )
+    yesterday = trace(tmp_path / "yesterday.jsonl.gz", [line(AT, body={**line()["body"], "n": 3})])
+    for mode, percent in (("shadow", ""), ("enforce", "\n    enforce_percent: 10"), ("enforce", "")):
+        (new / "mine.yaml").write_text(rule.replace("mode: shadow", f"mode: {mode}{percent}"))
+        assert {finding["check"] for finding in told("check", new)["findings"]} <= {"stale-source", "undated-shadow"}
+        assert run("test", new).exit_code == 0
+        traffic = told("diff", old, new, "--trace", yesterday)["traffic"]
+        if mode == "shadow":
+            assert (traffic["different"], [one["rule"] for one in traffic["shadow"]]) == (0, ["usage.one_answer"])
+    assert [one["new"]["clamps"] for one in traffic["switches"]] == [{"n": 1}]
 
 
 def test_the_readme_settings_are_settings():

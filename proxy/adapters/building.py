@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import sys
 import time
@@ -51,6 +52,7 @@ class Parts(NamedTuple):
     geo: GeoDatabases
     accounts: AccountsFile | None
     tokens: TokenAccounts | None
+    joined: AccountSources
     sources: Sources
     secrets: tuple[tuple[Upstream, list[tuple[str, Secret]]], ...]
     digest_key: bytes
@@ -81,7 +83,7 @@ def build_parts(settings: Settings, log: structlog.typing.FilteringBoundLogger) 
     tokens = part(lambda: _tokens(identity))
     joined = part(lambda: AccountSources(accounts, identity.account_headers))
     trust = part(lambda: _trust(identity))
-    detector = part(lambda: _detector(settings.detection))
+    detector = part(lambda: _detector(settings.detection, detector_seed(key or b"")))
     records = part(lambda: _records(settings.log, key or b"", log))
     capture = part(lambda: open_capture(settings, log))
     tracer = part(lambda: _tracer(settings.tracing))
@@ -92,7 +94,7 @@ def build_parts(settings: Settings, log: structlog.typing.FilteringBoundLogger) 
     edge = settings.geo.edge
     placed = EdgeHeaders(edge.country.lower(), edge.subdivision.lower(), edge.asn.lower()) if edge.country else None
     sources = Sources(trust, geo, joined, tokens, key, identity.account_header.lower(), placed)
-    return Parts(policies, geo, accounts, tokens, sources, headers, key, detector, records, Digests(key), token, capture, tracer)
+    return Parts(policies, geo, accounts, tokens, joined, sources, headers, key, detector, records, Digests(key), token, capture, tracer)
 
 
 def digest_key(identity: Identity) -> bytes:
@@ -106,6 +108,11 @@ def digest_key(identity: Identity) -> bytes:
     if not 16 <= len(text.encode()) <= 64:
         raise ConfigError([Problem("settings", 0, 0, "identity.digest_key", "has too few or too many bytes", "give 16 to 64 random bytes")])
     return text.encode()
+
+
+def detector_seed(key: bytes) -> int:
+    """What makes the detector's thresholds hard to guess: alike for replicas that share a digest key, and for a replay with their settings."""
+    return int.from_bytes(hashlib.blake2b(key, digest_size=4, person=b"tosproxy.seed").digest(), "big")
 
 
 def _tracer(given: Tracing) -> Tracer | None:
@@ -127,13 +134,13 @@ def _tokens(identity: Identity) -> TokenAccounts | None:
     return TokenAccounts(given.jwks_file, given.issuer, given.audience, given.account_claim, given.claims) if given else None
 
 
-def _detector(given: Detection) -> Detector | None:
+def _detector(given: Detection, seed: int) -> Detector | None:
     """The shipped detector, with the operator's evidence and question bank."""
     if not given.enabled:
         return None
     override = _bytes_of(given.evidence_file, "detection.evidence_file") if given.evidence_file else None
     bank = load_bank(_bytes_of(given.bank_file, "detection.bank_file"), str(given.bank_file)) if given.bank_file else None
-    return Detector(shipped_evidence(override), DetectionConfig(), bank, secrets.randbits(32), shipped_intents())
+    return Detector(shipped_evidence(override), DetectionConfig(), bank, seed, shipped_intents())
 
 
 def _records(given: Log, key: bytes, log: structlog.typing.FilteringBoundLogger) -> AuditLog | None:

@@ -26,6 +26,7 @@ SEAL: Final = "seal"
 _MAC_FIELD: Final = b',"mac":"'
 _TAIL_BYTES: Final = len(_MAC_FIELD) + 64 + len(b'"}')
 _NO_MAC: Final = "0" * 64
+_MOST_LINES: Final = 10**15
 
 
 class ChainKey(NamedTuple):
@@ -61,6 +62,8 @@ class Verified(NamedTuple):
     findings: tuple[Finding, ...]
     lines: int
     head: Head
+    first: int = 0
+    """Number of the first sound line: above 1 where older files are gone, as retention takes them. 0 when there is none."""
 
 
 def chain_key(secret: bytes) -> ChainKey:
@@ -82,6 +85,12 @@ def read_head(line: bytes, keys: Mapping[str, bytes]) -> Head | None:
     """The head that `line` makes, to go on from; None when it isn't a sound line."""
     read = _read(line, keys)
     return Head(read.number, read.mac) if read is not None and read.sound else None
+
+
+def claimed_head(line: bytes) -> Head | None:
+    """The head that `line` says it makes, whoever wrote it; None when it doesn't look like a line."""
+    read = _read(line, {})
+    return Head(read.number, read.mac) if read is not None and 0 < read.number < _MOST_LINES else None
 
 
 def verify(files: Iterable[tuple[str, Iterable[bytes]]], keys: Mapping[str, bytes], head: Head | None = None) -> Verified:
@@ -152,7 +161,7 @@ class _Walk:
         self._unsure = 0
         self._previous: str | None = None
         self._last_kind = ""
-        self._sound = 0
+        self._sound = self._first = 0
 
     def step(self, line: bytes) -> None:
         """Judge the next line."""
@@ -162,6 +171,7 @@ class _Walk:
             return
         self._sound += 1
         if self._next == 0:
+            self._first = read.number
             if read.kind != OPEN:
                 self._find("truncated", f"the log begins with line {read.number}, which isn't the first of a segment")
             self._go_on(read)
@@ -186,7 +196,7 @@ class _Walk:
             self._find("headless", "the last line isn't the one that the head names")
         elif anchor is None and self._last_kind != SEAL:
             self._find("unsealed", "the last segment has no seal: without a head, lines cut off its end can't be noticed")
-        return Verified(tuple(self._findings), self._sound, head)
+        return Verified(tuple(self._findings), self._sound, head, self._first)
 
     def _unsound(self, read: _Line | None) -> None:
         if read is None:

@@ -12,7 +12,7 @@ from proxy.dialects.call import NO_USAGE
 
 _OFTEN_EMPTY: Final = (
     "rule", "code", "stream", "limits_degraded", "clamped", "stripped", "tags", "risk_level", "risk_score", "risk_families", "campaign",
-    "upstream", "upstream_status", "upstream_error", "upstream_retries", "facts",
+    "upstream", "upstream_status", "upstream_error", "upstream_retries", "facts", "fact_sources",
 )  # fmt: skip
 """Left out when they say nothing."""
 

@@ -66,4 +66,6 @@ class Record:
     """Upstream's time to its first response byte."""
     total_s: float = 0.0
     facts: dict[str, Any] = field(default_factory=dict)
-    """Facts the matching rules read, addresses and accounts as digests; empty unless the operator asks for them."""
+    """Facts that rules, limits and waivers read, addresses, accounts and end users as digests; empty unless the operator asks for them."""
+    fact_sources: dict[str, str] = field(default_factory=dict)
+    """Of these, what an operator, a gateway or a token said of the account, and where."""

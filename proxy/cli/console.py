@@ -14,8 +14,8 @@ from rich.table import Table
 
 from proxy.errors import ConfigError, Problem
 
-out: Final = Console(highlight=False, soft_wrap=True)
-err: Final = Console(stderr=True, highlight=False, soft_wrap=True)
+out: Final = Console(highlight=False, soft_wrap=True, emoji=False)  # "file.yaml:100:5" is a place, no picture
+err: Final = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 FINDINGS: Final = 1
 UNUSABLE: Final = 2
@@ -71,7 +71,7 @@ def table(titles: Iterable[str], rows: Iterable[Iterable[object]], *, right: Ite
 
 def show(drawn: RenderableType) -> None:
     """Print what is drawn: as wide as the terminal; wide, for whoever reads it later, where there is none."""
-    Console(highlight=False, width=None if out.is_terminal else _PAGE_CHARS).print(drawn)
+    Console(highlight=False, emoji=False, width=None if out.is_terminal else _PAGE_CHARS).print(drawn)
 
 
 def _cell(value: object) -> str:

@@ -55,11 +55,13 @@ def verify(log: LogFile, settings_file: SettingsFile = None, old_key_file: OldKe
             raise unusable(str(error.filename or log), f"can't be read: {error.strerror}") from error
     if as_json_:
         findings = [finding._asdict() for finding in verified.findings]
-        tell_json({"sound": not findings, "lines": verified.lines, "head": verified.head._asdict(), "findings": findings})
+        told = {"lines": verified.lines, "first": verified.first, "head": verified.head._asdict()}
+        tell_json({"sound": not findings, **told, "findings": findings})
     else:
         for finding in verified.findings:
             tell(f"{finding.file}:{finding.line}: {finding.kind}: {finding.what}", style="red")
-        tell(f"{verified.lines} lines sound, {len(verified.findings)} findings, head {verified.head.number} {verified.head.mac[:16]}")
+        head, since = verified.head, f", the first is line {verified.first}: older files are gone" if verified.first > 1 else ""
+        tell(f"{verified.lines} lines sound, {len(verified.findings)} findings, head {head.number} {head.mac[:16]}{since}")
     if verified.findings:
         raise typer.Exit(FINDINGS)
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from proxy import replies
-from proxy.adapters.traffic.http1 import Head
 from proxy.audit.record import Record
 from proxy.decide import Decision
-from proxy.detection.observation import Observation
 from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import Route
 from proxy.identity.caller import Caller
-from proxy.identity.identify import network_of
 from proxy.limits.reply_headers import reply_headers
-from proxy.policy.verdict import Hit
+
+WHO: Final = frozenset({"client.ip", "account.id", "request.end_user"})
+"""Facts that name somebody."""
 
 
 def note_caller(record: Record, caller: Caller, digest: Callable[[str], str]) -> None:
@@ -32,30 +32,19 @@ def note_call(record: Record, call: ModelCall) -> None:
 def note_decision(record: Record, decision: Decision) -> None:
     """What was decided and why."""
     _, _, _, _, _, strips, tags, hits, signals, _, held, _ = decision
-    record.hits = tuple([(hit.rule, _mode(hit), hit.effects, hit.waived_by) for hit in hits]) if hits else ()
+    record.hits = tuple([(hit.rule, hit.counted, hit.effects, hit.waived_by) for hit in hits]) if hits else ()
     record.limits = tuple([(limit, allowed, remaining, shadow) for limit, allowed, remaining, _, _, _, _, shadow, _ in held.standings])
     record.limits_degraded = held.degraded
     record.stripped, record.tags = tuple(strips), tuple(tags)
     record.risk_level, record.risk_score, record.risk_families, record.campaign, _, _ = signals
 
 
-def _mode(hit: Hit) -> str:
-    """How a hit counts: its mode, unless a waiver, its percentage or an error of its own set that aside."""
-    if hit.error:
-        return "error"
-    if hit.waived_by:
-        return "waived"
-    return "sampled_out" if hit.sampled_out else hit.mode.value
-
-
-def observation_of(caller: Caller, call: ModelCall, head: Head, tls_fingerprint: str) -> Observation:
-    """What the detector may see of it. `tls_fingerprint` comes from a trusted edge or is ""."""
-    names = [name for name, _ in head.headers]
-    agent = head.headers[names.index("user-agent")][1] if "user-agent" in names else ""
-    account = caller.account
-    return Observation(
-        account.id, call, names, agent, tls_fingerprint, network_of(caller.ip), caller.region.asn, account.org,
-    )  # fmt: skip
+def note_facts(record: Record, decision: Decision, caller: Caller, digest: Callable[[str], str]) -> None:
+    """What rules, limits and waivers could read, and where that of an account was said; whoever asks stays a digest, as `digest` makes it."""
+    facts, reads = decision.facts, decision.rules.reads
+    record.facts = {name: digest(str(facts[name])) if name in WHO else facts[name] for name in sorted(reads)}
+    said = ((f"account.{'age_days' if name == 'opened' else name}", source) for name, source in caller.account.sources)
+    record.fact_sources = {name: source for name, source in said if name in reads}
 
 
 def own_headers(route: Route, decision: Decision, record: Record) -> bytes:

@@ -42,6 +42,15 @@ class Hit(NamedTuple):
     sampled_out: bool = False
     """It matched, but the subject lies outside `enforce_percent`."""
 
+    @property
+    def counted(self) -> str:
+        """How it counts: its mode, unless a waiver, its percentage or an error of its own set that aside."""
+        if self.error:
+            return "error"
+        if self.waived_by:
+            return "waived"
+        return "sampled_out" if self.sampled_out else self.mode.value
+
 
 ClampValue = int | float | bool | str
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from proxy.replay.outcomes import ALLOW, CLAMP, Replayed
 from proxy.replay.recorded import Recorded
 from proxy.replay.replayer import Replayer
+
+Key = TypeVar("Key")
 
 
 class Fate(NamedTuple):
@@ -42,23 +45,30 @@ class Contrast:
         self.switches: dict[tuple[Fate, Fate], Switch] = {}
         self.accounts: set[str] = set()
         """Accounts for which anything differs."""
+        self.shadow: dict[str, Switch] = {}
+        """By rule or limit: exchanges that it would act on if it weren't in shadow, where it said nothing before."""
 
     def step(self, recorded: Recorded) -> None:
         """Judge one exchange twice."""
         self.exchanges += 1
-        was, will = fate(self._before.step(recorded)), fate(self._after.step(recorded))
-        if _alike(was, will):
-            return
-        switch = self.switches.get((was, will))
-        if switch is None:
-            switch = self.switches[was, will] = Switch(recorded.line)
-        switch.exchanges += 1
-        switch.accounts.add(recorded.account.id)
-        self.accounts.add(recorded.account.id)
+        before, after = self._before.step(recorded), self._after.step(recorded)
+        for rule in set(after.shadow).difference(before.shadow):
+            _count(self.shadow, rule, recorded)
+        was, will = fate(before), fate(after)
+        if not _alike(was, will):
+            _count(self.switches, (was, will), recorded)
+            self.accounts.add(recorded.account.id)
 
-    def by_size(self) -> list[tuple[tuple[Fate, Fate], Switch]]:
-        """The commonest first."""
-        return sorted(self.switches.items(), key=lambda item: (-item[1].exchanges, item[1].first_line))
+
+def by_size(switches: Mapping[Key, Switch]) -> list[tuple[Key, Switch]]:
+    """The commonest first."""
+    return sorted(switches.items(), key=lambda item: (-item[1].exchanges, item[1].first_line))
+
+
+def _count(switches: dict[Key, Switch], key: Key, recorded: Recorded) -> None:
+    switch = switches.setdefault(key, Switch(recorded.line))
+    switch.exchanges += 1
+    switch.accounts.add(recorded.account.id)
 
 
 def fate(replayed: Replayed) -> Fate:
@@ -83,16 +93,14 @@ def contrast_dict(contrast: Contrast) -> dict[str, Any]:
         "different": sum(switch.exchanges for switch in contrast.switches.values()),
         "accounts": len(contrast.accounts),
         "switches": [
-            {
-                "old": fate_dict(was),
-                "new": fate_dict(will),
-                "exchanges": switch.exchanges,
-                "accounts": sorted(switch.accounts),
-                "first_line": switch.first_line,
-            }
-            for (was, will), switch in contrast.by_size()
+            {"old": fate_dict(was), "new": fate_dict(will), **_switch_dict(switch)} for (was, will), switch in by_size(contrast.switches)
         ],
+        "shadow": [{"rule": rule, **_switch_dict(switch)} for rule, switch in by_size(contrast.shadow)],
     }
+
+
+def _switch_dict(switch: Switch) -> dict[str, Any]:
+    return {"exchanges": switch.exchanges, "accounts": sorted(switch.accounts), "first_line": switch.first_line}
 
 
 def fate_dict(one: Fate) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from math import isfinite
@@ -14,6 +15,7 @@ from proxy.limits.ask import Standing
 from proxy.policy.facts import BY_NAME, Facts, FactValue, Kind
 from proxy.policy.language.shapes.case_file import ORDINARY
 from proxy.policy.ruleset import Ruleset
+from proxy.policy.verdict import Verdict
 from proxy.replay.outcomes import Replayed
 from proxy.replay.recorded import LATEST_AT
 
@@ -50,6 +52,8 @@ _IN_RECORD: Final = {
     "risk.families": "risk_families", "campaign.id": "campaign",
 }  # fmt: skip
 """Facts by the record's own fields; one that says nothing is left out of a record."""
+_WHO: Final = ("account.id", "client.ip", "request.end_user")
+_DIGEST: Final = re.compile(r"[0-9]+\.[0-9a-f]{24}\Z")
 _LEFT_OUT: Final = {"request.stream": False, "risk.level": 0, "risk.score": 0.0, "risk.families": (), "campaign.id": ""}
 
 
@@ -75,6 +79,10 @@ def of_document(document: Mapping[str, Any], ruleset: Ruleset, file: str, now: f
     if not isinstance(given, Mapping):
         raise ConfigError([Problem(file, 0, 0, "facts", "must be an object", 'write facts such as {"client.country": "CU"}')])
     said = {name: _checked(name, value, file, problems) for name, value in given.items()}
+    beside = sorted(document.keys() - _NOT_FACTS) if "facts" in document else ()
+    problems += [
+        Problem(file, 0, 0, name[:80], "unknown key", "beside facts stand texts and at; a fact stands inside facts") for name in beside
+    ]
     at = document.get("at", now)
     if not isinstance(at, int | float) or isinstance(at, bool) or not (isfinite(at) and 0 <= at < LATEST_AT):
         problems.append(Problem(file, 0, 0, "at", "must be a time, in seconds since the epoch"))
@@ -103,7 +111,7 @@ def of_replayed(replayed: Replayed) -> Inquiry:
 
 
 def of_record(record: Mapping[str, Any], ruleset: Ruleset, now: float) -> Inquiry:
-    """A record of the log. It holds only some facts; the others are those of an ordinary request, and said to be so."""
+    """A record of the log. Without log.facts it holds only some facts; the others are those of an ordinary request, and said to be so."""
     facts: dict[str, FactValue] = dict(ORDINARY)
     sources = dict.fromkeys(ORDINARY, ASSUMED)
     at = record.get("at")
@@ -116,20 +124,39 @@ def of_record(record: Mapping[str, Any], ruleset: Ruleset, now: float) -> Inquir
         if name in BY_NAME and _fits(BY_NAME[name].kind, value):
             facts[name] = tuple(value) if isinstance(value, list) else value
             sources[name] = RECORDED
+    said = record.get("fact_sources")
+    sources |= {name: str(source) for name, source in said.items() if name in BY_NAME} if isinstance(said, Mapping) else {}
     if sources["request.model"] == RECORDED:
         facts["request.model_known"] = ruleset.knows_model(str(facts["request.model"]))
         sources["request.model_known"] = _BY_NAME["request.model_known"]
-    return Inquiry(facts, sources, at, (), tuple(_notes(record, ruleset, sources)))
+    return Inquiry(facts, sources, at, (), tuple(_notes(record, ruleset, facts, sources)))
 
 
-def _notes(record: Mapping[str, Any], ruleset: Ruleset, sources: Mapping[str, str]) -> list[str]:
+def contradictions(record: Mapping[str, Any], verdict: Verdict, ruleset: Ruleset) -> Iterator[str]:
+    """What rules did as the record says, and didn't do by the facts it holds, or the reverse."""
+    hits = record.get("hits")
+    told = {(str(hit.get("rule")), str(hit.get("mode"))) for hit in (hits if isinstance(hits, list) else ()) if isinstance(hit, Mapping)}
+    rules = {rule.id for rule in ruleset.rules}
+    recorded = {f"{rule} ({mode})" for rule, mode in told if rule in rules}
+    repeated = {f"{hit.rule} ({hit.counted})" for hit in verdict.hits}
+    if lost := sorted(recorded - repeated):
+        yield f"recorded as matching, though not by the facts below: {', '.join(lost)}"
+    if new := sorted(repeated - recorded):
+        yield f"matching by the facts below, though not as recorded: {', '.join(new)}"
+
+
+def _notes(record: Mapping[str, Any], ruleset: Ruleset, facts: Facts, sources: Mapping[str, str]) -> list[str]:
     notes = []
     if record.get("revision") != ruleset.revision:
         notes.append(f"it was judged by {record.get('revision')}, not by these policies ({ruleset.revision})")
     missing = sorted(name for name in ruleset.reads if sources.get(name) == ASSUMED)
     if missing:
         notes.append(
-            f"the record doesn't hold {', '.join(missing)}: taken from an ordinary request (log.facts records what matching rules read)"
+            f"the record doesn't hold {', '.join(missing)}: taken from an ordinary request (log.facts records all that rules read)"
+        )
+    if hidden := [name for name in _WHO if name in ruleset.reads and _DIGEST.match(str(facts[name]))]:
+        notes.append(
+            f"{', '.join(hidden)}: the record holds a digest, so no test of it can be repeated (log.addresses records it in clear)"
         )
     return notes
 

@@ -9,9 +9,8 @@ import heapq
 from math import inf
 from typing import Final, NamedTuple
 
-from proxy.decide import Decider, Decision
+from proxy.decide import Decider, Decision, observation_of
 from proxy.detection.campaigns.ticket import Ticket
-from proxy.detection.observation import Observation
 from proxy.dialects.body import JsonLimits
 from proxy.dialects.call import NO_USAGE, ModelCall
 from proxy.dialects.dialect import RouteKind
@@ -19,12 +18,11 @@ from proxy.dialects.routes import find_route
 from proxy.dialects.wire.strict import check_size
 from proxy.errors import CallerError, Fault
 from proxy.identity.caller import Caller
-from proxy.identity.identify import network_of
 from proxy.identity.region import EdgeHeaders, RegionLookup, edge_region
 from proxy.policy.ruleset import Ruleset
 from proxy.replay.immediate import immediately
 from proxy.replay.outcomes import LIMITED_STATUS, REFUSED_STATUS, Replayed, judged, rejected
-from proxy.replay.recorded import DAY_S, Recorded, Response
+from proxy.replay.recorded import Recorded, Response
 
 SWEEP_S: Final = 15.0
 MOST_SWEEPS: Final = 240
@@ -77,7 +75,7 @@ class Replayer:
         except CallerError as error:
             return rejected(recorded, error.code, self.rules.revision)
         caller = self._caller(recorded)
-        observation = observation_of(recorded, caller, call)
+        observation = observation_of(caller, call, recorded.headers, "", recorded.at)
         decision = immediately(self.decider.decide(self.rules, caller, call, observation, recorded.at))
         if decision.allowed or self._observe:
             ticket = self.decider.watch(decision, observation, recorded.at)
@@ -137,12 +135,3 @@ class Replayer:
         if self._edge is not None:
             region = edge_region(recorded.headers, self._edge, region)
         return Caller(recorded.client_ip, region, recorded.account, "trace")
-
-
-def observation_of(recorded: Recorded, caller: Caller, call: ModelCall) -> Observation:
-    """What the detector may see of it."""
-    account = caller.account
-    names = [name for name, _ in recorded.headers]
-    agent = next((value for name, value in recorded.headers if name == "user-agent"), "")
-    age_days = -1.0 if account.opened_at is None else max(0.0, (recorded.at - account.opened_at) / DAY_S)
-    return Observation(account.id, call, names, agent, "", network_of(caller.ip), caller.region.asn, account.org, age_days)

@@ -160,14 +160,14 @@ def test_a_key_that_is_withdrawn_ends_what_it_signed(accounts):
 def test_a_bad_key_set_keeps_the_last_good_one(accounts):
     accounts.path.write_text('{"keys": [')
     assert not accounts.refresh()
-    assert "JSON Web Key Set" in accounts.status.problem
+    assert "JSON Web Key Set" in str(accounts.status.problems[0])
     assert accounts.account(token(), NOW) is not None
     accounts.path.unlink()
     assert not accounts.refresh()
-    assert "isn't there" in accounts.status.problem
+    assert "isn't there" in str(accounts.status.problems[0])
     key_set(accounts.path, rsa_key(), ec_key(), ed_key())
     assert not accounts.refresh()
-    assert accounts.status.problem == ""
+    assert accounts.status.problems == ()
 
 
 @pytest.mark.parametrize(

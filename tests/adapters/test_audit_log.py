@@ -1,5 +1,6 @@
 import io
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -98,18 +99,38 @@ def test_files_rotate_by_age(path):
 
 def test_a_new_key_begins_a_new_file_of_the_same_chain(path):
     written(path, range(2))
-    written(path, range(2, 4), NEW, old_keys={KEY.id: KEY.secret})
+    written(path, range(2, 4), NEW)
     assert len(log_files(path)) == 2
     verified = verify_log(path, KEYS)
     assert (verified.findings, len(bodies(path))) == ((), 4)
+    first = orjson.loads(path.read_bytes().splitlines()[0])["body"]
+    assert first["went_before"].startswith(log_files(path)[0].name)
+    assert {finding.kind for finding in verify_log(path, {NEW.id: NEW.secret}).findings} == {"unknown_key"}
 
 
-def test_without_the_key_of_the_last_line_a_new_chain_begins_and_says_so(path):
+def test_a_new_key_hides_nothing_that_was_done_before_it(path):
+    written(path, range(4))
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:2], lines[2].replace(b"allowed", b"refused"), *lines[3:-1]]))
+    written(path, range(4, 6), NEW)
+    old = log_files(path)[0]
+    findings = verify_log(path, KEYS).findings
+    assert [(finding.kind, finding.file, finding.line) for finding in findings] == [("edited", str(old), 3), ("deleted", str(path), 1)]
+
+
+def test_keys_that_change_at_every_start_leave_no_more_files_than_are_kept(path):
+    for number in range(6):
+        FileSink(path, chain_key(b"%d" % number), keep_files=3).close()
+    assert len(list(path.parent.glob("*.jsonl"))) == 4
+
+
+def test_a_file_that_is_no_log_is_set_aside_and_a_chain_begins(path):
+    path.parent.mkdir()
+    path.write_bytes(b"somebody else's file\n")
     written(path, range(2))
-    written(path, range(2, 4), NEW)
-    assert "went_before" in orjson.loads(path.read_bytes().splitlines()[0])["body"]
-    assert verify_log(path, {NEW.id: NEW.secret}).findings == ()
-    assert len(list(path.parent.glob("records-before-*.jsonl"))) == 1
+    assert verify_log(path, KEYS).findings == ()
+    (aside,) = path.parent.glob("records-before-*.jsonl")
+    assert aside.read_bytes() == b"somebody else's file\n"
 
 
 @pytest.mark.parametrize(
@@ -236,7 +257,7 @@ from pathlib import Path
 from proxy.adapters.audit_log import AuditLog, FileSink
 from proxy.audit.chain import chain_key
 from proxy.audit.record import Record
-log = AuditLog(FileSink(Path(sys.argv[1]), chain_key(b"secret"), rotate_bytes=20_000, keep_files=1000))
+log = AuditLog(FileSink(Path(sys.argv[1]), chain_key(b"secret"), rotate_bytes=3_000, keep_files=10_000))
 number = 0
 while True:
     for _ in range(50):
@@ -250,10 +271,11 @@ while True:
 def test_a_killed_process_loses_nothing_that_was_counted_as_written(path):
     key = chain_key(b"secret")
     acknowledged = before = 0
-    for _ in range(3):
+    rng = random.Random(4)
+    for _ in range(6):
         with subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
-            for _ in range(8):
+            for _ in range(rng.randrange(1, 12)):
                 acknowledged = int(process.stdout.readline())
             os.kill(process.pid, signal.SIGKILL)
             acknowledged = int(([acknowledged, *map(int, process.stdout.read().split())])[-1])

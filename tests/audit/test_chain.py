@@ -1,3 +1,5 @@
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,13 +36,14 @@ def test_a_log_as_it_was_written_is_sound():
     second, head = segment(head, 3, NEW)
     verified = verify([("a", first), ("b", second)], KEYS, head)
     assert verified.findings == ()
-    assert (verified.lines, verified.head) == (12, head)
+    assert (verified.lines, verified.head, verified.first) == (12, head, 1)
 
 
 def test_a_log_whose_old_files_are_gone_is_sound():
     _, head = segment(GENESIS, 5)
     second, head = segment(head, 3)
-    assert check(second, head).findings == ()
+    verified = check(second, head)
+    assert (verified.findings, verified.first) == ((), 8)
 
 
 def test_any_changed_byte_is_found_where_it_is():
@@ -51,6 +54,25 @@ def test_any_changed_byte_is_found_where_it_is():
             found = check([*lines[: number - 1], changed, *lines[number:]], head).findings
             assert [finding.line for finding in found if finding.kind in {"edited", "malformed", "unknown_key"}] == [number]
             assert not [finding for finding in found if finding.kind in {"deleted", "reordered", "repeated"}]
+
+
+def test_each_of_ten_thousand_records_is_missed_when_it_is_edited_deleted_moved_or_cut_off():
+    rng, head = random.Random(20261128), GENESIS
+    overlooked: list[tuple[str, int]] = []
+    for _ in range(500):  # files of a log are verified one by one, as after the older ones have gone
+        lines, head = segment(head, 20)
+        for place in range(1, 21):
+            line = lines[place]
+            byte = rng.randrange(len(line) - 1)
+            edited = bytes([*line[:byte], line[byte] ^ (1 << rng.randrange(8)), *line[byte + 1 :]])
+            tampered = {
+                "edited": [*lines[:place], edited, *lines[place + 1 :]],
+                "deleted": lines[:place] + lines[place + 1 :],
+                "reordered": [*lines[:place], lines[place + 1], line, *lines[place + 2 :]],
+                "truncated": lines[:place],
+            }
+            overlooked += [(how, place) for how, left in tampered.items() if all(found < place for _, found in kinds(left, head))]
+    assert overlooked == []
 
 
 @pytest.mark.parametrize(("first", "last"), [(3, 3), (3, 5), (2, 2)])

@@ -13,7 +13,7 @@ FULL = Record(
     limits=(("limits.requests", True, 9.0, False), ("limits.trial", False, 0.0, True)), limits_degraded=True, clamped=("n",), stripped=("reasoning",),
     tags=("seen",), risk_level=2, risk_score=0.4, risk_families=("intent",), campaign="c-1", inspected=False, estimated_tokens=12,
     usage=Usage(1, 2, estimated=True), request_bytes=10, response_bytes=20, upstream="main", upstream_status=200, upstream_error="reset",
-    upstream_retries=1, decide_s=0.00012345678, first_byte_s=0.1, total_s=0.2, facts={"client.country": "DE"},
+    upstream_retries=1, decide_s=0.00012345678, first_byte_s=0.1, total_s=0.2, facts={"client.country": "DE"}, fact_sources={"account.tier": "accounts.yaml:2"},
 )  # fmt: skip
 
 

@@ -26,12 +26,12 @@ from proxy.adapters.prometheus import Metrics
 from proxy.adapters.telemetry.log import logger
 from proxy.adapters.traffic.http1 import Head, read_head
 from proxy.audit.record import Record
-from proxy.decide import Decider, Decision, asks_of, facts_of
+from proxy.decide import Decider, Decision, asks_of, facts_of, observation_of
 from proxy.detection.observation import NO_SIGNALS, Observation
 from proxy.dialects import body
 from proxy.dialects.call import ModelCall, Usage
 from proxy.dialects.routes import find_route
-from proxy.exchange.noting import note_call, note_caller, note_decision, observation_of, own_headers
+from proxy.exchange.noting import note_call, note_caller, note_decision, own_headers
 from proxy.identity.caller import Caller
 from proxy.identity.identify import identify
 from proxy.identity.movement import STILL, Movements
@@ -108,7 +108,7 @@ class Bench:
         document = self.document(head)
         call = self.route.read(document, self.rules.vocabulary.models.aliases)
         note_call(record, call)
-        observation = observation_of(caller, call, head, "")
+        observation = observation_of(caller, call, head.headers, "", now)
         decision = await self.decider.decide(self.rules, caller, call, observation, now)
         note_decision(record, decision)
         own_headers(self.route, decision, record)
@@ -137,7 +137,7 @@ def stages(bench: Bench, now: float) -> dict[str, Stage]:
         "read the document": lambda seen: bench.document(seen.head),
         "read the call": lambda seen: bench.route.read(seen.document, names),
         "note the call": lambda seen: note_call(seen.record, seen.call),
-        "observation": lambda seen: observation_of(seen.caller, seen.call, seen.head, ""),
+        "observation": lambda seen: observation_of(seen.caller, seen.call, seen.head.headers, "", now),
         "judge": lambda seen: decider.judge(rules, seen.caller, seen.call, seen.observation, now),
         PART + "patterns": lambda seen: rules.patterns_in([text.text for text in seen.call.texts]),
         PART + "movement": lambda seen: decider.movements.observe(seen.caller.account.id, seen.caller.region, now),

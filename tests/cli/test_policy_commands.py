@@ -42,6 +42,13 @@ def test_check_gives_sarif_for_code_review(tmp_path):
         assert place["region"]["startLine"] > 1
 
 
+def test_places_in_sarif_are_paths_that_a_code_review_can_follow(tmp_path, monkeypatch):
+    monkeypatch.chdir(folder(tmp_path / "our policies", NEVER))
+    for asked, expected in ((".", "a.yaml"), ("../our policies/", "../our%20policies/a.yaml")):
+        (first, *_) = json.loads(run("check", asked, "--sarif").stdout)["runs"][0]["results"]
+        assert first["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == expected
+
+
 def test_the_shipped_policies_load_and_hold():
     assert told("check", SHIPPED)["ok"] is True
     assert run("test", SHIPPED).exit_code == 0
@@ -171,6 +178,17 @@ def test_diff_tells_whose_answers_change_by_rule(tmp_path):
     assert "acct-1, acct-3" in run("diff", old, new, "--trace", day).stdout
 
 
+def test_diff_tells_what_a_rule_in_shadow_would_do_to_whom(tmp_path):
+    shadow = RULES.replace("id: regions.korea\n", "id: regions.korea\n    mode: shadow\n").replace("'KP'", "'DE'")
+    old, new = folder(tmp_path / "old", RULES.replace("'KP'", "'CU'")), folder(tmp_path / "new", shadow)
+    day = a_day(tmp_path / "day.jsonl")
+    traffic = told("diff", old, new, "--trace", day)["traffic"]
+    assert traffic["different"] == 0
+    assert traffic["shadow"] == [{"rule": "regions.korea", "exchanges": 5, "accounts": ["acct-1", "acct-3"], "first_line": 1}]
+    assert "is in shadow" in run("diff", old, new, "--trace", day).stdout
+    assert told("diff", new, new, "--trace", day)["traffic"]["shadow"] == []
+
+
 def test_a_change_that_no_caller_notices_changes_no_answer(tmp_path):
     old = folder(tmp_path / "old")
     new = folder(tmp_path / "new", RULES.replace("usage.many", "usage.several"))
@@ -184,6 +202,8 @@ def test_diff_tells_the_problems_of_both_folders(tmp_path):
     result = run("diff", folder(tmp_path / "old", BAD), folder(tmp_path / "new", "rules: 7\n"))
     assert result.exit_code == 2
     assert "3 problems" in result.stderr
+    assert f"{tmp_path}/old/a.yaml:2" in result.stderr
+    assert f"{tmp_path}/new/a.yaml:1" in result.stderr
 
 
 def test_presets_are_listed_and_compared():
@@ -217,3 +237,18 @@ def test_reference_writes_what_the_code_says(tmp_path):
     assert run("reference", policies, "--check").exit_code == 0
     assert run("reference", SHIPPED, "--check").exit_code == 0
     assert run("reference", tmp_path / "nowhere").exit_code == 2
+
+
+def test_a_place_on_line_100_is_told_as_a_place(tmp_path):
+    assert "a.yaml:100:6: a.b: " in run("check", folder(tmp_path / "p", "\n" * 98 + NEVER)).stdout
+    bad = folder(tmp_path / "bad", "\n" * 98 + BAD)
+    assert "a.yaml:100:" in run("explain", bad, tmp_path).stderr
+
+
+def test_a_key_that_stands_beside_facts_by_mistake_is_told(tmp_path):
+    asked = tmp_path / "facts.json"
+    asked.write_text(json.dumps({"facts": {"request.n": 2}, "text": ["Why?"], "client.country": "KP"}))
+    result = run("explain", folder(tmp_path / "p"), asked)
+    assert result.exit_code == 2
+    assert "client.country: unknown key" in result.stderr
+    assert "text: unknown key" in result.stderr

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import http.client
 import json
 import time
+from contextlib import closing
 
 import pytest
 
@@ -44,6 +46,15 @@ def test_a_log_that_nobody_touched_verifies(place):
     assert told("audit", "verify", log, "-s", place / "key.yaml")["sound"] is True
 
 
+def test_what_retention_took_is_said(place):
+    for _ in range(3):
+        log = written(place, rotate_bytes=100, keep_files=1)
+    result = run("audit", "verify", log, "-s", place / "key.yaml")
+    assert result.exit_code == 0
+    assert "older files are gone" in result.stdout
+    assert told("audit", "verify", log, "-s", place / "key.yaml")["first"] > 1
+
+
 def test_a_touched_line_is_told_with_its_place(place):
     log = written(place)
     lines = log.read_bytes().splitlines(keepends=True)
@@ -58,8 +69,7 @@ def test_a_touched_line_is_told_with_its_place(place):
 
 def test_a_log_of_two_keys_needs_both(place):
     log = written(place)
-    key = chain_key(SECRET.encode())
-    written(place, range(5, 9), LATER, old_keys={key.id: key.secret})
+    written(place, range(5, 9), LATER)
     assert run("audit", "verify", log, "-s", place / "later.yaml").exit_code == 1
     assert run("audit", "verify", log, "-s", place / "later.yaml", "--old-key-file", place / "key").exit_code == 0
 
@@ -116,3 +126,46 @@ def test_every_metric_is_listed():
     assert all(metric.name in line for metric, line in zip(METRICS, markdown[2:], strict=True))
     assert METRICS[0].name in run("metrics").stdout
     assert json.loads(run("settings", "--json").stdout)
+
+
+SEEN = """rules:
+  - {id: usage.free, when: "account.tier == 'free' && request.logprobs", then: {clamp: {logprobs: false}}}
+  - {id: usage.end_user, when: "request.end_user == 'canary-user'", then: {tag: [x]}}
+  - {id: regions.declared, when: "account.country != client.country", then: {tag: [elsewhere]}}
+  - {id: usage.many, when: request.n > 4, then: {refuse: {code: too_many, message: No.}}}
+"""
+
+
+@pytest.mark.parametrize("facts", [True, False])
+def test_what_the_running_proxy_recorded_is_explained_as_it_was_judged(serve, place, facts):
+    (place / "accounts.yaml").write_text("accounts:\n  team: {tier: free, country: DE}\n")
+    log, policies = place / "live.jsonl", folder(place / "p", SEEN)
+    identity = {"digest_key_file": place / "key", "trusted_proxies": ["127.0.0.0/8"], "account_header": "x-account"}
+    proxy = serve(
+        policies, log={"records": "file", "file": log, "facts": facts}, identity={**identity, "accounts_file": place / "accounts.yaml"}
+    )
+    body = {"model": "demo-small", "messages": [{"role": "user", "content": "Why?"}], "logprobs": True, "user": "canary-user"}
+    headers = {"content-type": "application/json", "x-account": "team", "x-forwarded-for": "84.128.0.1"}
+    with closing(http.client.HTTPConnection(*proxy.address)) as connection:
+        connection.request("POST", "/v1/chat/completions", json.dumps(body), headers)
+        decision = connection.getresponse().getheader("x-tosproxy-decision")
+    proxy.stop()
+    said = told("explain", policies, decision, "--log", log)
+    assert [hit["rule"] for hit in said["record"]["hits"]] == ["usage.end_user", "usage.free"]
+    assert "canary-user" not in log.read_text()
+    notes = "\n".join(said["notes"])
+    assert "recorded as matching, though not by the facts below: usage.end_user (enforce)" in notes
+    if facts:
+        assert said["verdict"]["clamps"] == {"logprobs": False}
+        assert said["facts"]["account.tier"] == {"value": "free", "source": "accounts.yaml:2"}
+        assert "request.end_user: the record holds a digest" in notes
+        assert "matching by the facts below" not in notes
+    else:
+        assert "usage.free (enforce)" in notes
+        assert "the record doesn't hold account.country, account.tier" in notes
+
+
+def test_a_decision_is_found_where_only_rotated_files_are_left(place):
+    log = written(place, range(40), rotate_bytes=2000)
+    log.unlink()
+    assert told("explain", folder(place / "p"), "d-2", "--log", log)["record"]["id"] == "d-2"

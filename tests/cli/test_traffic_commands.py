@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from proxy.cli.inputs.offline import open_offline
 from tests.cli.running import ROOT, a_day, folder, run, told, trace
 from tests.replay.lines import AT, KOREA, line
 
@@ -182,3 +183,12 @@ def test_a_terminal_is_shown_how_far_a_replay_has_come_while_its_lines_go_elsewh
     assert program.returncode == 0
     assert len(lines_out) == 6
     assert b"replaying" in shown
+
+
+def test_replay_jitters_as_the_proxy_does_whose_digest_key_is_given(serve, tmp_path):
+    (tmp_path / "key").write_text("0123456789abcdef")
+    (tmp_path / "s.yaml").write_text(f"identity: {{digest_key_file: {tmp_path / 'key'}}}\n")
+    live = [serve(identity={"digest_key_file": tmp_path / "key"}).server.parts.detector for _ in range(2)]
+    assert {detector._reviewer._seed for detector in live} == {open_offline(tmp_path / "s.yaml").decider().detector._reviewer._seed}
+    assert open_offline(None).decider().detector._reviewer._seed == 0
+    assert serve().server.parts.detector._reviewer._seed != live[0]._reviewer._seed

@@ -16,15 +16,14 @@ from proxy.adapters.recording import Capture, TraceFile
 from proxy.adapters.recording.entry import Scribe
 from proxy.adapters.traffic.http1 import Head
 from proxy.audit.record import Record
-from proxy.decide import Decider, Decision
+from proxy.decide import Decider, Decision, observation_of
 from proxy.detection.campaigns.ticket import Ticket
 from proxy.detection.config import DetectionConfig
 from proxy.detection.detector import Detector
-from proxy.detection.observation import Observation
 from proxy.dialects.call import NO_USAGE, Usage
 from proxy.dialects.routes import find_route
 from proxy.identity.address import Trust
-from proxy.identity.identify import Sources, identify, network_of
+from proxy.identity.identify import Sources, identify
 from proxy.identity.movement import Movements
 from proxy.policy.load import load
 from proxy.policy.ruleset import Ruleset
@@ -55,7 +54,9 @@ NO_TEXTS = POLICIES.replace(b'patterns: {plans: {values: ["secret plan"]}}\n', b
 )
 ADDRESSES = ("84.128.0.1", "62.1.0.1", "2.0.0.1", "175.45.176.1", "203.0.113.9", "2a00:1450::1")
 SAYINGS = ("Why?", "My secret plan is this", "\u4f60\u597d " * 20, "lorem ipsum " * 30, "\U0001f600" * 9)
-SOURCES = Sources(Trust.parse(["127.0.0.1/32"]), GEO, AccountSources(None, {"tier": "x-tier"}), None, b"k" * 32, "x-account", None)
+SOURCES = Sources(
+    Trust.parse(["127.0.0.1/32"]), GEO, AccountSources(None, {"tier": "x-tier", "opened": "x-opened"}), None, b"k" * 32, "x-account", None
+)
 
 
 class Sent(NamedTuple):
@@ -80,7 +81,8 @@ def traffic(seed: int, requests: int) -> Iterator[Sent]:
             body["stream"] = True
         headers = [
             ("host", "api.example.com"), ("x-forwarded-for", rng.choice(ADDRESSES)), ("x-account", rng.choice(("team", "ada", "bob", "eve"))),
-            ("x-tier", rng.choice(("free", "paid"))), ("user-agent", "curl/8"), ("authorization", "Bearer s3cret"),
+            ("x-tier", rng.choice(("free", "paid"))), ("x-opened", rng.choice(("2026-09-01", "2020-01-31"))),
+            ("user-agent", "curl/8"), ("authorization", "Bearer s3cret"),
         ]  # fmt: skip
         path = "/v1/messages" if claude else "/v1/chat/completions"
         raw = orjson.dumps(body)
@@ -104,9 +106,7 @@ def live(rules: Ruleset, capture: Capture, sent: list[Sent]) -> list[Replayed]:
         record = Record(f"d-{number}", at, rules.revision)
         caller, _ = identify(SOURCES, "127.0.0.1", head.headers, "", at)
         call = find_route(head.method, head.path).read(orjson.loads(raw), rules.vocabulary.models.aliases)
-        seen = Observation(
-            caller.account.id, call, [name for name, _ in head.headers], "curl/8", "", network_of(caller.ip), caller.region.asn, ""
-        )
+        seen = observation_of(caller, call, head.headers, "", at)
         decision = immediately(decider_.decide(rules, caller, call, seen, at))
         capture.took(record, head, raw, caller)
         if decision.allowed:

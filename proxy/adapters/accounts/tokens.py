@@ -35,8 +35,8 @@ class TokensStatus(NamedTuple):
 
     keys: int
     reloads: int
-    problem: str
-    """Why the newest key set isn't in use; "" when it is."""
+    problems: tuple[Problem, ...]
+    """Why the newest key set isn't in use; empty when it is."""
     refused: tuple[tuple[str, int], ...]
     """Tokens refused, by reason: expired, early, signature, issuer, audience, key, claims or malformed."""
 
@@ -57,7 +57,7 @@ class TokenAccounts:
         self._verified: OrderedDict[bytes, tuple[float, float, Account]] = OrderedDict()
         self._refused: Counter[str] = Counter()
         self._reloads = 0
-        self._problem = ""
+        self._problems: tuple[Problem, ...] = ()
 
     def account(self, token: str, now: float) -> Account | None:
         """The account that a valid token names; None for what isn't a token or isn't valid, which is counted by reason."""
@@ -85,13 +85,13 @@ class TokenAccounts:
         try:
             content = _read(self.path)
             if content == self._content:
-                self._problem = ""
+                self._problems = ()
                 return False
             keys = read_keys(self.path, content)
         except ConfigError as error:
-            self._problem = str(error)
+            self._problems = tuple(error.problems)
             return False
-        self._content, self._keys, self._problem = content, keys, ""
+        self._content, self._keys, self._problems = content, keys, ()
         self._verified = OrderedDict()  # a key that was withdrawn must not live on in what it signed
         self._reloads += 1
         return True
@@ -102,14 +102,14 @@ class TokenAccounts:
             self.path.parent, watch_filter=None, recursive=False, yield_on_timeout=True, rust_timeout=int(look_every_s * 1000)
         )
         async for _ in events:
-            before = self._problem
-            if self.refresh() or self._problem != before:
+            before = self._problems
+            if self.refresh() or self._problems != before:
                 report(self.status)
 
     @property
     def status(self) -> TokensStatus:
         """Keys in use and tokens refused."""
-        return TokensStatus(len(self._keys), self._reloads, self._problem, tuple(sorted(self._refused.items())))
+        return TokensStatus(len(self._keys), self._reloads, self._problems, tuple(sorted(self._refused.items())))
 
     def _verify(self, token: str) -> tuple[float, float, Account]:
         """Times of validity and account. Raises PyJWTError. Our own clock judges the times, so that replay sees the same."""

@@ -1,7 +1,7 @@
 """A chained log in files: appended and fsynced batch by batch, rotated by size and age, the oldest removed.
 
 A process that is killed loses nothing that was appended. The next one cuts off a line that was half written, says so in the chain, and
-goes on. The head (number and MAC of the last line) is kept in a file beside the log; it shows a log cut at its end as long as whoever cut
+goes on. A changed key begins a new file of the same chain. The head (number and MAC of the last line) is kept in a file beside the log; it shows a log cut at its end as long as whoever cut
 it didn't put back an older head, so operators who need more should keep heads elsewhere.
 """
 
@@ -18,7 +18,7 @@ from typing import Any, Final, Literal
 import orjson
 
 from proxy.adapters.audit_log.queue import Entry, body_of
-from proxy.audit.chain import GENESIS, OPEN, SEAL, ChainKey, Head, Verified, forge, read_head, verify
+from proxy.audit.chain import GENESIS, OPEN, SEAL, ChainKey, Head, Verified, claimed_head, forge, read_head, verify
 from proxy.errors import ConfigError, Problem
 
 _LONGEST_LINE_BYTES: Final = 1 << 20
@@ -33,7 +33,6 @@ class FileSink:
         path: Path,
         key: ChainKey,
         *,
-        old_keys: Mapping[str, bytes] | None = None,
         rotate_bytes: int = 256 * 1024 * 1024,
         rotate_s: float = 86_400.0,
         keep_files: int = 14,
@@ -42,10 +41,9 @@ class FileSink:
     ) -> None:
         """Opens the log and goes on from its last line. Raises ConfigError when the file can't be opened or is being written by another.
 
-        `old_keys` are those of earlier lines, by id. Without the key of the last line a new chain begins, and its first line says so.
+        Where the last line can't be verified with `key`, a new file goes on after it, and its first line says so.
         """
         self._path, self._key, self._clock = path, key, clock
-        self._keys = {**(old_keys or {}), key.id: key.secret}
         self._rotate_bytes, self._rotate_s, self._keep_files, self._sync = rotate_bytes, rotate_s, keep_files, sync
         self.head = GENESIS
         self._file = -1
@@ -86,27 +84,37 @@ class FileSink:
 
     def _resume(self) -> None:
         if self._size == 0:
-            self._begin({})
+            self._begin(_kept_head(self._path) or GENESIS, {})
             return
         tail = os.pread(self._file, _LONGEST_LINE_BYTES, max(self._size - _LONGEST_LINE_BYTES, 0))
         whole, _, torn = tail.rpartition(b"\n")
         last = whole.rpartition(b"\n")[2]
-        head = read_head(last, self._keys)
+        head = read_head(last, {self._key.id: self._key.secret})
         if head is None:
-            self._set_aside()
-            self._begin({"went_before": "a file whose last line can't be verified with the keys given"})
+            self._go_on_after(last)
             return
         self.head = head
         os.ftruncate(self._file, self._size - len(torn))
         self._size -= len(torn)
-        fields: Any = orjson.loads(last)
-        if fields["kind"] == SEAL or fields["key"] != self._key.id:
+        if orjson.loads(last)["kind"] == SEAL:
             self._rotate()
         else:
             self._write([(RESUME, {"at": self._clock(), "torn_bytes": len(torn)})])
 
-    def _begin(self, said: Mapping[str, Any]) -> None:
-        self.head = _kept_head(self._path) or GENESIS
+    def _go_on_after(self, last: bytes) -> None:
+        """Keep a file that another key signed, or that somebody changed, in its place in the chain: who has its key can verify it there."""
+        claimed = claimed_head(last)
+        head = _kept_head(self._path) or claimed or GENESIS
+        left = _rotated(self._path, head.number)
+        if claimed is None or left.exists():
+            left = self._path.with_name(f"{self._path.stem}-before-{int(self._clock())}{self._path.suffix}")
+        self._path.rename(left)
+        self._open()
+        self._begin(head, {"went_before": f"{left.name}, whose last line can't be verified with this key"})
+        self._forget()
+
+    def _begin(self, head: Head, said: Mapping[str, Any]) -> None:
+        self.head = head
         self._write([(OPEN, {"at": self._clock(), **said})])
 
     def _write(self, lines: list[tuple[str, dict[str, Any]]]) -> None:
@@ -138,16 +146,15 @@ class FileSink:
             self._path.rename(_rotated(self._path, self.head.number))
         self._open()
         self._write([(OPEN, {"at": self._clock()})])
+        self._forget()
+
+    def _forget(self) -> None:
         for old in log_files(self._path)[: -self._keep_files - 1]:
             old.unlink(missing_ok=True)
 
     def _sealed(self) -> bool:
         tail = os.pread(self._file, _LONGEST_LINE_BYTES, max(self._size - _LONGEST_LINE_BYTES, 0))
         return bool(orjson.loads(tail.rstrip(b"\n").rpartition(b"\n")[2])["kind"] == SEAL)
-
-    def _set_aside(self) -> None:
-        self._path.rename(self._path.with_name(f"{self._path.stem}-before-{int(self._clock())}{self._path.suffix}"))
-        self._open()
 
     def _keep_head(self) -> None:
         beside = _head_path(self._path)

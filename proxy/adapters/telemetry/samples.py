@@ -6,6 +6,9 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from proxy.adapters.accounts.file import AccountsFile
+from proxy.adapters.accounts.sources import AccountSources
+from proxy.adapters.accounts.tokens import TokenAccounts
 from proxy.adapters.audit_log import AuditLog
 from proxy.adapters.geo import GeoDatabases
 from proxy.adapters.memory_store import MemoryStore
@@ -29,9 +32,23 @@ def policy_samples(folder: PolicyFolder) -> Iterator[Sample]:
     yield Sample("tosproxy_policy_reloads_total", float(status.reloads), ("ok",))
     yield Sample("tosproxy_policy_reloads_total", float(status.reload_failures), ("failed",))
     yield Sample("tosproxy_policy_reload_duration_seconds", status.load_s)
+    yield Sample("tosproxy_policy_expired", float(len(status.expired)))
     modes = Counter([rule.mode.value for rule in folder.current.rules] + [limit.mode.value for limit in folder.current.limits])
     for mode in ("enforce", "shadow", "off"):
         yield Sample("tosproxy_policy_rules", float(modes[mode]), (mode,))
+
+
+def account_samples(file: AccountsFile | None, tokens: TokenAccounts | None, joined: AccountSources) -> Iterator[Sample]:
+    """What is known of accounts, and what couldn't be believed or read."""
+    if file is not None:
+        yield Sample("tosproxy_accounts_listed", float(file.status.accounts))
+        yield Sample("tosproxy_accounts_reload_ok", 0.0 if file.status.problems else 1.0)
+    for attribute, times in joined.unreadable.items():
+        yield Sample("tosproxy_account_attributes_unreadable_total", float(times), (attribute,))
+    if tokens is not None:
+        yield Sample("tosproxy_token_keys_ok", 0.0 if tokens.status.problems else 1.0)
+        for reason, times in tokens.status.refused:
+            yield Sample("tosproxy_tokens_refused_total", float(times), (reason,))
 
 
 def geo_samples(databases: GeoDatabases) -> Iterator[Sample]:

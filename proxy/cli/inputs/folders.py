@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import typer
 
 from proxy.adapters.policy_folder import read_folder
-from proxy.errors import ConfigError
+from proxy.errors import ConfigError, Problem
 from proxy.policy.assembly.reading import Files
 from proxy.policy.load import load
 from proxy.policy.ruleset import Ruleset
@@ -36,15 +37,20 @@ def open_folder(folder: Path) -> Opened:
 def open_both(old: Path, new: Path) -> tuple[Opened, Opened]:
     """Two folders; the problems of both are told at once."""
     opened: list[Opened] = []
-    errors: list[ConfigError] = []
+    problems: list[Problem] = []
     for folder in (old, new):
         try:
             opened.append(open_folder(folder))
         except ConfigError as error:
-            errors.append(error)
-    if errors:
-        raise ConfigError([problem for error in errors for problem in error.problems])
+            problems += [_in(folder, problem) for problem in error.problems]
+    if problems:
+        raise ConfigError(problems)
     return opened[0], opened[1]
+
+
+def _in(folder: Path, problem: Problem) -> Problem:
+    """The same problem, saying in which folder."""
+    return problem if Path(problem.file).is_relative_to(folder) else replace(problem, file=str(folder / problem.file))
 
 
 def counts(ruleset: Ruleset) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Final, NamedTuple, TypeVar
 
 import typer
 
-from proxy.adapters.building import LEASE_TTL_S
+from proxy.adapters.building import LEASE_TTL_S, detector_seed, digest_key
 from proxy.adapters.geo import GeoDatabases
 from proxy.adapters.memory_store import MemoryStore
 from proxy.adapters.settings_file import read_settings
@@ -43,11 +43,15 @@ class Offline(NamedTuple):
     geo: GeoDatabases
     evidence: EvidenceTable
     bank: QuestionBank | None
+    seed: int
+    """Of the detector's jitter: that of the proxy with these settings, where a digest key is among them."""
 
     def decider(self) -> Decider:
-        """A decider in which nothing has happened yet. The detector's jitter is the same each time, so that a replay can be repeated."""
+        """A decider in which nothing has happened yet. Its detector is that of a proxy with these settings, and the same each time."""
         store = MemoryStore(max_keys=self.settings.state.max_keys, lease_ttl_s=LEASE_TTL_S)
-        detector = Detector(self.evidence, DetectionConfig(), self.bank, 0, shipped_intents()) if self.settings.detection.enabled else None
+        detector = (
+            Detector(self.evidence, DetectionConfig(), self.bank, self.seed, shipped_intents()) if self.settings.detection.enabled else None
+        )
         return Decider(store, detector, Movements())
 
     def replayer(self, ruleset: Ruleset, *, observe: bool = False) -> Replayer:
@@ -72,11 +76,14 @@ def open_offline(settings_file: Path | None) -> Offline:
     geo = part(lambda: GeoDatabases(settings.geo.databases, embedded=settings.geo.embedded, max_age_s=settings.geo.max_age_days * DAY_S))
     given = settings.detection
     evidence = part(lambda: shipped_evidence(_bytes_of(given.evidence_file) if given.evidence_file else None))
+    identity = settings.identity
+    lasting = identity.digest_key is not None or identity.digest_key_file is not None
+    seed = part(lambda: detector_seed(digest_key(identity)) if lasting else 0)
     bank = part(lambda: load_bank(_bytes_of(given.bank_file), str(given.bank_file)) if given.bank_file else None)
-    if problems or geo is None or evidence is None:
+    if problems or geo is None or evidence is None or seed is None:
         raise ConfigError(problems)
     gc.freeze()  # what was read stays to the end: no use looking through it again and again
-    return Offline(settings, geo, evidence, bank)
+    return Offline(settings, geo, evidence, bank, seed)
 
 
 def _edge(geo: Geo) -> EdgeHeaders | None:

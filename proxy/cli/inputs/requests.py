@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from proxy.adapters.audit_log import log_files
 from proxy.adapters.audit_log.search import Found, find_record
 from proxy.adapters.recording import TraceFile
 from proxy.cli.console import unusable
@@ -47,8 +48,8 @@ def question(request: str, opened: Opened, log: Path | None, line: int | None, s
 
 def find(log: Path, decision: str) -> Found:
     """The record of a decision. Raises ConfigError when the log can't be read or has none."""
-    if not log.is_file():
-        raise unusable(str(log), "isn't a file", "give the record file of the proxy, or what it printed", "--log")
+    if not log_files(log):
+        raise unusable(str(log), "there is no such log", "give the record file of the proxy, or what it printed", "--log")
     try:
         found = find_record(log, decision)
     except OSError as error:

@@ -44,7 +44,7 @@ def check(
     except ConfigError as error:
         findings = [Finding(NOT_LOADED, "error", problem) for problem in error.problems]
     if sarif:
-        tell_json(as_sarif(findings, f"{policies.as_posix().rstrip('/')}/"))
+        tell_json(as_sarif(findings, "" if policies == Path() else f"{policies.as_posix()}/"))
     elif as_json_:
         tell_json({"ok": ruleset is not None, "revision": ruleset.revision if ruleset else None, "findings": as_json(findings)})
     else:

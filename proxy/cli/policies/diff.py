@@ -14,7 +14,7 @@ from proxy.cli.inputs.folders import Opened, open_both
 from proxy.cli.inputs.offline import SettingsFile, open_offline
 from proxy.cli.inputs.progress import following
 from proxy.policy.tools.difference import Change, as_json, by_direction, compare
-from proxy.replay.contrast import Contrast, Switch, contrast_dict
+from proxy.replay.contrast import Contrast, Switch, by_size, contrast_dict
 from proxy.replay.recorded import read_trace
 
 MOST_ACCOUNTS_SHOWN: Final = 5
@@ -35,7 +35,8 @@ def diff(
 ) -> None:
     """Compare two policy folders by what they mean: rules added, removed, changed, milder, stricter.
 
-    With a trace both judge the same traffic, and every exchange and account they disagree about is counted, by rule.
+    With a trace both judge the same traffic, and every exchange and account they disagree about is counted, by rule; so is what rules in
+    shadow would do, where the old folder said nothing.
 
     Exit code 0: no difference. 1: differences. 2: a folder or the trace can't be used.
 
@@ -87,10 +88,14 @@ def _tell_contrast(contrast: Contrast) -> None:
             _rows(contrast),
             right=("exchanges", "accounts", "first line"),
         )
+    if contrast.shadow:
+        rows = ((one.exchanges, len(one.accounts), rule, _examples(one), one.first_line) for rule, one in by_size(contrast.shadow))
+        titles = ("exchanges", "accounts", "would be acted on, but is in shadow", "for example", "first line")
+        table(titles, rows, right=("exchanges", "accounts", "first line"))
 
 
 def _rows(contrast: Contrast) -> Iterator[tuple[object, ...]]:
-    for (was, will), switch in contrast.by_size():
+    for (was, will), switch in by_size(contrast.switches):
         yield switch.exchanges, len(switch.accounts), was, will, _examples(switch), switch.first_line
 
 

@@ -19,6 +19,7 @@ from proxy.policy.facts import FactValue
 from proxy.policy.tools.explain import Explanation, Looked, Test
 from proxy.policy.tools.explain import explain as explained
 from proxy.policy.verdict import Verdict
+from proxy.replay.inquiry import contradictions
 from proxy.replay.outcomes import as_line
 
 _TRUTH: Final = {True: ("true ", "green"), False: ("false", "red"), None: ("fails", "yellow")}
@@ -53,7 +54,11 @@ def explain(
     with problems_told():
         opened = open_folder(policies)
         asked = question(request, opened, log, line, settings_file)
-        explanation = explained(opened.ruleset, asked.inquiry.facts, asked.inquiry.at, asked.inquiry.sources)
+        inquiry = asked.inquiry
+        explanation = explained(opened.ruleset, inquiry.facts, inquiry.at, inquiry.sources)
+        if asked.found is not None and asked.found.record.get("revision") == explanation.revision:
+            more = contradictions(asked.found.record, explanation.verdict, opened.ruleset)
+            asked = asked._replace(inquiry=inquiry._replace(notes=(*inquiry.notes, *more)))
     if as_json_:
         tell_json(_as_dict(asked, explanation))
     else:

@@ -194,12 +194,12 @@ def _condition(was: Condition | None, now: Condition | None, old: Ruleset, new: 
     same_lists = all(_values(old, name) == _values(new, name) for name in was.lists | now.lists)
     if was.text.split() == now.text.split() and same_lists:
         return
-    truths = joint_truths([(was, old.vocabulary), (now, new.vocabulary)])
+    joint = joint_truths([(was, old.vocabulary), (now, new.vocabulary)])
     detail = "when" if was.text.split() != now.text.split() else f"what its lists hold ({', '.join(sorted(now.lists))})"
-    if truths is None:
+    wider, narrower = joint is None or (False, True) in joint.found, joint is None or (True, False) in joint.found
+    if joint is None or (wider and narrower and not joint.exact):
         yield _Aspect(UNCLEAR, f"{detail}: can't be compared")
         return
-    wider, narrower = (False, True) in truths, (True, False) in truths
     direction = MIXED if wider and narrower else STRICTER if wider else MILDER if narrower else NEUTRAL
     words = {MIXED: "other requests", STRICTER: "more requests", MILDER: "fewer requests", NEUTRAL: "the same requests"}[direction]
     yield _Aspect(direction, f"{detail}: holds for {words}")

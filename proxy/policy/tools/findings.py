@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
+from urllib.parse import quote
 
 from proxy.errors import Problem
 
@@ -11,7 +12,7 @@ SARIF_SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 
 CHECKS: Final[Mapping[str, str]] = {
     "never-holds": "A condition that can't hold: an impossible country, model, level or combination.",
-    "always-holds": "A condition that always holds.",
+    "always-holds": "A condition that always holds, and isn't just true.",
     "unknown-country": "A country code that ISO 3166-1 doesn't know.",
     "unknown-subdivision": "A subdivision code that isn't of the form of ISO 3166-2.",
     "unknown-model": "A model name that a condition asks for but models.known doesn't cover, or that is an alias and so never seen.",
@@ -74,7 +75,7 @@ def as_sarif(findings: Sequence[Finding], prefix: str = "") -> dict[str, Any]:
 
 def _result(finding: Finding, prefix: str) -> dict[str, Any]:
     problem = finding.problem
-    place: dict[str, Any] = {"artifactLocation": {"uri": prefix + problem.file}}
+    place: dict[str, Any] = {"artifactLocation": {"uri": quote(prefix + problem.file)}}
     if problem.line:
         place["region"] = {"startLine": problem.line, "startColumn": max(problem.column, 1)}
     text = f"{problem.path}: {problem.what}" if problem.path else problem.what

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from proxy.errors import ConfigError, Problem
 from proxy.policy.assembly.reading import PRESETS, Files, preset_files
 from proxy.policy.language.amounts import DAY_S
+from proxy.policy.language.complaints import suggest
 from proxy.policy.load import load
 from proxy.policy.names.vocabulary import Preset
 from proxy.policy.rules import matches_glob
@@ -80,8 +82,17 @@ def presets(files: Files, now: float) -> list[PresetLine]:
 
 
 def preset_difference(files: Files, old: str, new: str, now: float) -> PresetDifference:
-    """What changes when one preset takes the place of another. Names as `use` writes them, with or without presets/."""
-    before, after = preset_alone(files, old, now), preset_alone(files, new, now)
+    """What changes when one preset takes the place of another. Names as `use` writes them, with or without presets/.
+
+    Raises ConfigError with each name that isn't a preset's.
+    """
+    known = preset_files(files)
+    paths = [name if name.startswith(PRESETS) else PRESETS + name for name in (old, new)]
+    if missing := [
+        Problem(PRESETS, 0, 0, "", f"there is no preset {path[:80]}", suggest(path, known)) for path in paths if path not in known
+    ]:
+        raise ConfigError(missing)
+    before, after = (preset_alone(files, path, now) for path in paths)
     was, will = _listed(before), _listed(after)
     changes = tuple(change for change in compare(before, after) if change.kind != "list")
     return PresetDifference(
@@ -93,9 +104,8 @@ def _listed(ruleset: Ruleset) -> set[str]:
     return {str(value) for named in ruleset.vocabulary.lists.values() for value in named.values}
 
 
-def preset_alone(files: Files, name: str, now: float) -> Ruleset:
-    """The ruleset of one preset and nothing else. Raises ConfigError when there is no such preset."""
-    path = name if name.startswith(PRESETS) else PRESETS + name
+def preset_alone(files: Files, path: str, now: float) -> Ruleset:
+    """The ruleset of one preset, as `use` writes its name, and nothing else. Raises ConfigError when it doesn't load."""
     rest = {file: data for file, data in files.items() if "/" in file}
     return load({**rest, "preset.yaml": f"use: [{path}]\n".encode()}, now)
 

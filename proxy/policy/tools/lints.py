@@ -12,7 +12,6 @@ from proxy.policy.language.amounts import DAY_S, day_of, day_start
 from proxy.policy.language.checked import Node, walk
 from proxy.policy.language.closures import LISTS_PREFIX
 from proxy.policy.language.shapes.case_file import ORDINARY
-from proxy.policy.names.vocabulary import NamedList
 from proxy.policy.rules import ALWAYS, Limit, Origin, Rule, Waiver
 from proxy.policy.ruleset import Ruleset
 from proxy.policy.tools import domains
@@ -57,16 +56,16 @@ def _conditions(ruleset: Ruleset) -> Iterator[Finding]:
     for item in items:
         if item.condition is None:
             continue
-        truths = joint_truths([(item.condition, ruleset.vocabulary)])
+        joint = joint_truths([(item.condition, ruleset.vocabulary)])
+        truths = joint.found if joint is not None else None
         if truths == {(False,)}:
             fix = "compare it with values that the facts can have, or delete it"
             yield Finding(
                 "never-holds", "error", _problem(item.origin, item.id, f"the condition can never hold: {item.condition.text.strip()}", fix)
             )
-        elif truths == {(True,)}:
-            level = "note" if item.condition.text.strip() == "true" else "warning"
+        elif truths == {(True,)} and item.condition.text.strip() != "true":
             yield Finding(
-                "always-holds", level, _problem(item.origin, item.id, "the condition always holds", "write true if that is meant")
+                "always-holds", "warning", _problem(item.origin, item.id, "the condition always holds", "write true if that is meant")
             )
 
 
@@ -177,26 +176,21 @@ def _shadows(ruleset: Ruleset, now: float) -> Iterator[Finding]:
 
 
 def _sources(ruleset: Ruleset, now: float) -> Iterator[Finding]:
-    for named in {named.file: named for named in ruleset.vocabulary.lists.values() if named.file}.values():
-        if not named.date:
-            fix = "write # source: and # date: at the top of the file"
-            yield Finding(
-                "undated-source",
-                "note",
-                Problem(named.file, 1, 1, f"lists.{named.name}", "the list doesn't say when its source was read", fix),
-            )
-        elif now - _last_day(named) > STALE_DAYS * DAY_S:
-            what = f"the list's source was read in {named.date}"
-            yield Finding(
-                "stale-source",
-                "warning",
-                Problem(named.file, 1, 1, f"lists.{named.name}", what, "compare it with the source and date it anew"),
-            )
+    files = {named.file: named for named in ruleset.vocabulary.lists.values() if named.file}
+    dated = [(file, f"lists.{named.name}", "list", named.date) for file, named in files.items()]
+    dated += [(f"{preset.name}.yaml", "preset", "preset", preset.date) for preset in ruleset.vocabulary.presets]
+    for file, path, kind, date in dated:
+        if not date:
+            fix = "write # source: and # date: at the top of the file" if kind == "list" else "write provider, date and source under preset"
+            yield Finding("undated-source", "note", Problem(file, 1, 1, path, f"the {kind} doesn't say when its source was read", fix))
+        elif now - _last_day(date) > STALE_DAYS * DAY_S:
+            what = f"the {kind}'s source was read in {date}"
+            yield Finding("stale-source", "warning", Problem(file, 1, 1, path, what, "compare it with the source and date it anew"))
 
 
-def _last_day(named: NamedList) -> float:
+def _last_day(date: str) -> float:
     """The latest moment that a day, month or year may mean."""
-    year, month, day = (*named.date.split("-"), "12", "28")[:3] if named.date.count("-") == 0 else (*named.date.split("-"), "28")[:3]
+    year, month, day = (*date.split("-"), "12", "28")[:3] if date.count("-") == 0 else (*date.split("-"), "28")[:3]
     return day_start(f"{year}-{month}-{day}")
 
 

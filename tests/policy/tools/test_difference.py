@@ -46,6 +46,12 @@ def test_the_same_rules_in_other_words_and_places_are_no_difference():
         pytest.param("request.n > 8", "request.n > 8 && !account.verified", {"usage.n": "milder"}, id="a condition holds for fewer"),
         pytest.param("request.n > 8", "request.n < 3", {"usage.n": "mixed"}, id="a condition holds for others"),
         pytest.param("request.n > 8", "request.n >= 9", {"usage.n": "neutral"}, id="another way to say it"),
+        pytest.param(
+            "when: request.n > 8",
+            "when: \"'a' in account.tags && request.n > 8 || 'b' in account.tags && request.n > 8\"",
+            {"usage.n": "milder"},
+            id="a condition holds for those with either tag",
+        ),
         pytest.param("clamp: {n: 8}", "clamp: {n: 4}", {"usage.n": "stricter"}, id="a lower clamp"),
         pytest.param("clamp: {n: 8}", "clamp: {n: 16}", {"usage.n": "milder"}, id="a higher clamp"),
         pytest.param("clamp: {n: 8}", "clamp: {n: 8, logprobs: false}", {"usage.n": "stricter"}, id="another clamp"),
@@ -77,6 +83,38 @@ def test_a_change_goes_its_way(old, new, expected):
     assert changed(old, new) == expected
     reverse = {"stricter": "milder", "milder": "stricter"}
     assert changes(BASE, BASE.replace(old, new)) == {identity: reverse.get(way, way) for identity, way in expected.items()}
+
+
+@pytest.mark.parametrize(
+    ("narrow", "wide"),
+    [
+        ("request.model.startsWith('gpt-4')", "request.model.startsWith('gpt-')"),
+        ("request.model.startsWith('gpt-') && request.model.endsWith('-mini')", "request.model.endsWith('mini')"),
+        ("size(request.model) > 8", "size(request.model) > 5"),
+        ("size(account.tags) > 2", "size(account.tags) > 1"),
+        ("'a' in account.tags && 'b' in account.tags", "'a' in account.tags"),
+        ("client.subdivision.startsWith('UA-4')", "client.subdivision.startsWith('UA-')"),
+        ("account.country != client.country && account.verified", "account.country != client.country"),
+    ],
+)
+def test_a_condition_that_holds_for_fewer_is_milder(narrow, wide):
+    assert changed("when: request.n > 8", f'when: "{wide}"').keys() == {"usage.n"}
+    one, other = (BASE.replace("request.n > 8", f'"{text}"') for text in (narrow, wide))
+    assert (changes(one, other), changes(other, one)) == ({"usage.n": "milder"}, {"usage.n": "stricter"})
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("request.model.matches('^gpt-4')", "request.model.matches('^gpt-')"),
+        ("request.n * 2 > 8", "request.n > 4"),
+        ("account.tags.exists(t, t == 'a')", "'a' in account.tags"),
+        ("account.country != client.country", "account.country == 'DE' && client.country != 'DE'"),
+    ],
+)
+def test_where_it_cannot_be_settled_who_a_condition_holds_for_that_is_said(one, other):
+    one, other = (BASE.replace("request.n > 8", f'"{text}"') for text in (one, other))
+    assert changes(one, other) == changes(other, one) == {"usage.n": "unclear"}
 
 
 def test_what_comes_and_goes_is_told():

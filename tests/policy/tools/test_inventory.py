@@ -52,6 +52,9 @@ def test_two_presets_differ_by_the_codes_on_their_lists():
     assert {change.kind for change in difference.changes} == {"rule"}
 
 
-def test_a_preset_that_is_not_there_is_told():
-    with pytest.raises(ConfigError, match="did you mean 'presets/openai-2024'"):
-        preset_difference(FILES, "anthropic-2025-09", "openai-2025", NOW)
+def test_every_preset_that_is_not_there_is_told():
+    with pytest.raises(ConfigError) as raised:
+        preset_difference(FILES, "anthropic]", "openai-2025", NOW)
+    told = [str(problem) for problem in raised.value.problems]
+    assert told[0].startswith("presets/: there is no preset presets/anthropic]; ")
+    assert told[1] == "presets/: there is no preset presets/openai-2025; did you mean 'presets/openai-2024'?"

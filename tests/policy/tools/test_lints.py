@@ -38,6 +38,10 @@ def found(text: str, files: dict[str, bytes] | None = None) -> list[tuple[str, s
         "account.tier in []",
         "account.tier == 'free' && account.tier in ['gold', 'silver']",
         "request.model.startsWith('gpt-') && request.model == 'claude-opus-4'",
+        "request.model.startsWith('gpt-4') && !request.model.startsWith('gpt-')",
+        "size(request.model) > 8 && size(request.model) <= 5",
+        "size(account.tags) == 1 && 'a' in account.tags && 'b' in account.tags",
+        "client.subdivision.startsWith('QX-')",
     ],
 )
 def test_a_condition_that_can_never_hold_is_found(when):
@@ -61,6 +65,19 @@ def test_a_condition_that_can_never_hold_is_found(when):
         "client.country == ''",
         "client.asn > 64511 && client.asn < 64513",
         "request.model > 'a' && request.model < 'b'",
+        "request.model > 'b' && request.model.endsWith('a')",
+        "request.model > 'b' && size(request.model) == 3",
+        "request.model != '' && !request.model.contains('o')",
+        "request.model.contains('-') && request.model.matches('^x') && request.model != ''",
+        "size(request.model) == 3 && request.model != 'abc'",
+        "'a' in account.tags && 'b' in account.tags",
+        "'a' in account.tags && size(account.tags) > 3",
+        "'timing' in risk.families && 'shared_text' in risk.families",
+        "client.subdivision.startsWith('UA-')",
+        "client.subdivision.startsWith('U') && !client.subdivision.startsWith('UA')",
+        "client.subdivision.endsWith('43')",
+        "client.subdivision != '' && client.subdivision != 'DE-BE'",
+        "request.dialect == ''",
     ],
 )
 def test_a_condition_that_can_hold_is_never_called_impossible(when):
@@ -74,6 +91,7 @@ def test_a_condition_that_always_holds_is_found():
     assert found('rules: [{id: a.b, when: "request.n > 8 || request.n <= 8", then: {tag: [x]}}]\n') == [
         ("always-holds", "the condition always holds")
     ]
+    assert found('rules: [{id: a.b, when: "true", then: {tag: [x]}}]\n') == []
 
 
 def test_codes_that_no_country_has_are_found_in_conditions_and_lists():
@@ -154,6 +172,13 @@ def test_a_list_read_more_than_a_year_ago_is_found(date, stale):
 def test_a_list_without_a_date_is_noted():
     text = "lists: {l: {file: lists/l.txt}}\n" + 'rules: [{id: a.b, when: "client.country in lists.l", then: {tag: [x]}}]\n'
     assert [check for check, _ in found(text, {"lists/l.txt": b"DE\n"})] == ["undated-source"]
+
+
+@pytest.mark.parametrize(("date", "stale"), [("2025-11-23", True), ("2025-11-25", False)])
+def test_a_preset_copied_more_than_a_year_ago_is_found(date, stale):
+    preset = f"preset: {{provider: P, date: {date}, source: their page}}\n" + GOOD
+    told = found("use: [presets/p]\n", {"presets/p.yaml": preset.encode()})
+    assert told == ([("stale-source", f"the preset's source was read in {date}")] if stale else [])
 
 
 def test_what_nothing_uses_is_found():
