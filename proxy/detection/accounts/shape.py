@@ -21,6 +21,9 @@ SAMPLED: Final = 4
 EMPTY: Final = 8
 """No text at all: reads the limits from the answer's headers."""
 
+STEP: Final = 16
+"""Goes on with something: a tool's result, or an earlier turn."""
+
 LONG_OUTPUT_TOKENS: Final = 2048
 _VARIES: Final = frozenset(
     {
@@ -47,6 +50,8 @@ def shape(call: ModelCall) -> int:
         bits |= SAMPLED
     if not any(text.text for text in call.texts):
         bits |= EMPTY
+    if call.tool_results or call.turns > 1:
+        bits |= STEP
     return bits
 
 

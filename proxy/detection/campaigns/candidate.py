@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 from proxy.detection.accounts.account import Account
 from proxy.detection.accounts.distinct import Distinct
-from proxy.detection.accounts.shape import MAXIMISED, REASONING, SAMPLED
+from proxy.detection.accounts.shape import MAXIMISED, REASONING, SAMPLED, STEP
 from proxy.detection.campaigns.measures.independence import UNKNOWN, Independence, Pinned
 from proxy.detection.campaigns.measures.pauses import Pauses
 from proxy.detection.campaigns.measures.sessions import Sessions
@@ -67,7 +67,8 @@ class Candidate:
         self.prompts = Distinct()
         self.questions = Distinct()
         self.independence = Independence(now)
-        self.sessions = Sessions(now)
+        self.sessions: Sessions | None = None
+        """From the first sending on that goes on with something: without any, requests say as much."""
         self.pinned: Pinned = UNKNOWN
         self.in_sessions = False
         """Whether what is pinned are conversations rather than requests."""
@@ -140,6 +141,8 @@ class Candidate:
         self.maximised += shape & MAXIMISED != 0
         self.reasoning += shape & REASONING != 0
         self.sampled += shape & SAMPLED != 0
+        if shape & STEP and self.sessions is None:
+            self.sessions = Sessions(now)
         if extraction.question:
             self.banked += 1
             self.questions.add(extraction.question)
@@ -157,12 +160,14 @@ class Candidate:
     def start(self, principal: int, now: float) -> None:
         """A sending begins to be answered."""
         self.independence.start(principal, now)
-        self.sessions.start(principal, now)
+        if self.sessions is not None:
+            self.sessions.start(principal, now)
 
     def end(self, principal: int, now: float) -> None:
         """A sending's answer ended."""
         self.independence.end(principal, now)
-        self.sessions.end(principal, now)
+        if self.sessions is not None:
+            self.sessions.end(principal, now)
 
     def slowed(self, principal: int, now: float) -> None:
         """A member was told to slow down."""
@@ -206,7 +211,9 @@ class Candidate:
         self.prompts.merge(other.prompts)
         self.questions.merge(other.questions)
         self.independence.absorb(other.independence, now)
-        self.sessions.absorb(other.sessions, now)
+        if other.sessions is not None:
+            self.sessions = self.sessions or Sessions(now)
+            self.sessions.absorb(other.sessions, now)
         if other.pinned.decades > self.pinned.decades:
             self.pinned, self.pinned_at, self.in_sessions = other.pinned, other.pinned_at, other.in_sessions
         for level, at in other.level_at.items():
@@ -220,15 +227,18 @@ class Candidate:
         if self.member_from > 1:
             self.ordinary = median([count for count in self.principals.values() if count >= self.member_from] or [0])
         throttled = self.level > 0 and now - self.slowed_at < SLOWED_S
-        for followed in (self.independence, self.sessions.together):
-            followed.pause(paused=throttled)
-        each, sessions = self.independence.measure(now), self.sessions.measure(now)
-        pinned = max(each, sessions, key=lambda one: one.decades)
+        self.independence.pause(paused=throttled)
+        pinned, in_sessions = self.independence.measure(now), False
+        if self.sessions is not None:
+            self.sessions.together.pause(paused=throttled)
+            sessions = self.sessions.measure(now)
+            if sessions.decades > pinned.decades:
+                pinned, in_sessions = sessions, True
         contradicted = pinned.ratio >= 0.7 and pinned.weight >= INDEPENDENT_WEIGHT and now - self.pinned_at > CONTRADICTED_S
         if pinned.decades >= self.pinned.decades or contradicted:
             self.pinned = pinned
             self.pinned_at = now
-            self.in_sessions = pinned is sessions
+            self.in_sessions = in_sessions
 
     def apart(self, principal: int) -> bool:
         """Whether the others take turns and this member doesn't: it only sends what they send."""
@@ -243,7 +253,7 @@ class Candidate:
 
     @property
     def _turns(self) -> Turns:
-        return (self.sessions.together if self.in_sessions else self.independence).turns
+        return (self.sessions.together if self.in_sessions and self.sessions is not None else self.independence).turns
 
     def judge(self, table: EvidenceTable, now: float) -> bool:
         """Fuse the findings; whether members need to be told."""
