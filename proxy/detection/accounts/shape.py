@@ -5,6 +5,7 @@ Cannot see: what a client forges. Every header can be, so a signature groups acc
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from xxhash import xxh3_64_intdigest
@@ -57,10 +58,15 @@ def shape(call: ModelCall) -> int:
 
 def signature(observation: Observation) -> int:
     """Odd hash of header names in order, user agent and TLS fingerprint; 0 when nothing is known."""
-    names = ",".join(name for name in observation.header_names if name not in _VARIES)
-    if not names and not observation.user_agent and not observation.tls_fingerprint:
+    return _signed(tuple(observation.header_names), observation.user_agent, observation.tls_fingerprint)
+
+
+@lru_cache(2048)
+def _signed(header_names: tuple[str, ...], user_agent: str, tls_fingerprint: str) -> int:
+    names = ",".join(name for name in header_names if name not in _VARIES)
+    if not names and not user_agent and not tls_fingerprint:
         return 0
-    return xxh3_64_intdigest(f"{names}\0{observation.user_agent}\0{observation.tls_fingerprint}".encode("utf-8", "replace")) | 1
+    return xxh3_64_intdigest(f"{names}\0{user_agent}\0{tls_fingerprint}".encode("utf-8", "replace")) | 1
 
 
 def network(observation: Observation) -> int:

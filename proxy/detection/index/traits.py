@@ -8,6 +8,7 @@ Cannot see: programs that vary their settings, and traits that a large part of t
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from xxhash import xxh3_64_intdigest
@@ -67,9 +68,14 @@ class Traits:
 
 
 def settings_key(call: ModelCall) -> int:
-    """Hash of what the software chose, whichever model and API it calls: limits and sampling."""
+    """Hash of what the software chose, whichever model and API it calls: limits and sampling. The same in every replica."""
     told = (
         call.stream, call.max_output_tokens, call.n, call.temperature, call.logprobs, call.top_logprobs, call.reasoning, call.reasoning_effort, call.reasoning_budget,
         bool(call.tools), call.seed is None,
     )  # fmt: skip
+    return _hashed(*told)
+
+
+@lru_cache(2048, typed=True)  # 1 and 1.0 are settings of different software
+def _hashed(*told: object) -> int:
     return xxh3_64_intdigest(repr(told).encode("utf-8", "replace"))
