@@ -28,7 +28,7 @@ COMMON_SHARE: Final = 0.6
 accounts and with others isn't the campaign's."""
 COMPANY_LEVEL: Final = 2
 """Only campaigns of this level make their members' other texts suspect."""
-TRAIT_SENDINGS: Final = 3
+TRAIT_SENDINGS: Final = 2
 """Requests with a trait that make a member."""
 TEXTS: Final = 64
 """Texts of one candidate; its slightest makes room."""

@@ -15,7 +15,7 @@ from proxy.detection.accounts.shape import MAXIMISED, REASONING, SAMPLED, STEP
 from proxy.detection.campaigns.measures.independence import UNKNOWN, Independence, Pinned
 from proxy.detection.campaigns.measures.pauses import Pauses
 from proxy.detection.campaigns.measures.sessions import Sessions
-from proxy.detection.campaigns.measures.turns import Turns
+from proxy.detection.campaigns.measures.turns import CLEARLY, Turns
 from proxy.detection.campaigns.shared_text import SharedText
 from proxy.detection.evidence.fusion import Finding, Verdict, faded, fuse, level_of
 from proxy.detection.evidence.table import EvidenceTable
@@ -26,6 +26,8 @@ TEMPLATE_MEMBERS: Final = 32
 """Senders from which a text is a template rather than one question asked of several."""
 POPULAR: Final = 3.0
 """Senders expected from history, from which a text is common property."""
+NEW: Final = 1.5
+"""Senders expected from history, up to which a text is new: one is expected of a text that nobody sent."""
 SAMPLE: Final = 32
 IDENTIFIERS: Final = 64
 MODELS: Final = 8
@@ -247,6 +249,19 @@ class Candidate:
     def part(self, principal: int) -> bool:
         """Whether this member was seen to take turns with the others, where others do."""
         return not self.takes_turns or self._turns.taken(principal)
+
+    def clearly_part(self, principal: int) -> bool:
+        """Whether its own requests leave little doubt of that."""
+        return self.takes_turns and self._turns.taken(principal, CLEARLY)
+
+    def likely_part(self, principal: int) -> bool:
+        """Whether it is, or may be presumed to be since what it sent is new and nearly all who sent it take turns."""
+        return self.part(principal) or (bool(self.texts) and not self.known and self._turns.presumed(principal))
+
+    @property
+    def known(self) -> bool:
+        """Some of what is shared was sent before, by a few."""
+        return max((text.expected for text in self.texts), default=0.0) > NEW
 
     def _without_timing(self, table: EvidenceTable) -> list[Finding]:
         return [finding for finding in self.findings if finding.log10 < 0.0 or table.family_of(finding.measure) != "timing"]

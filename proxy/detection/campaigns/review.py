@@ -125,15 +125,22 @@ class Reviewer:
         if finding.measure == "company.members":
             return account.memberships.get(campaign.number, 2) >= 2  # one text of doubtful company isn't membership
         shared_workers = self.table.family_of(finding.measure) == "timing" and finding.log10 > 0.0
-        return not shared_workers or campaign.part(account.principal)
+        return not shared_workers or campaign.likely_part(account.principal)
 
     def _alike(self, account: Account, candidate: Candidate, count: int) -> bool:
-        """Whether an account that shares a trait behaves as the others do: most of its requests show it, and none follow up if theirs don't."""
+        """Whether an account that shares a trait does what the others do.
+
+        It clearly takes turns with them; or else most of its requests show the trait, and none follow up if theirs don't.
+        """
+        if candidate.clearly_part(account.principal):
+            return True
         one_way = candidate.continued < ONE_WAY * candidate.sendings
         return count >= TRAIT_SHARE * account.requests and not (one_way and account.continued > FOLLOWS_UP * account.requests)
 
     def _certain(self, account: Account, campaign: Candidate) -> bool:
         """Whether what the account shares is enough to punish it for what the campaign does."""
+        if not campaign.part(account.principal):
+            return False
         if campaign.texts:
             return not campaign.popular
         count = account.memberships.get(campaign.number, 0)

@@ -32,8 +32,12 @@ _SURE: Final = 2.3
 """Odds of ten to one."""
 _CONVINCED: Final = 3.0
 """Odds of twenty to one: to share in what is held against the others takes more than to be spared it."""
-_LEANING: Final = 1.4
-"""Odds of four to one."""
+LEANING: Final = 1.4
+"""Odds of four to one: about what one request can say."""
+_NEARLY_ALL: Final = 2.5
+"""Twelve of thirteen."""
+CLEARLY: Final = 2.8
+"""Two of them."""
 
 
 class _Spell:
@@ -140,10 +144,18 @@ class Turns:
         """Whether the principal's requests come and go without regard to the others'. Its own requests must show it."""
         return self._met.get(principal, 0.0) >= _SURE
 
-    def taken(self, principal: int) -> bool:
-        """Whether the principal takes turns with the others: its own requests say so, and with what most members do it is sure enough."""
+    def taken(self, principal: int, least: float = LEANING) -> bool:
+        """Whether the principal takes turns with the others: its own requests say `least` of it, and with what most members do it is sure enough."""
         own = self._met.get(principal, 0.0)
-        return own <= -_LEANING and own + math.log((self._alone + 1.0) / (self._sharing + 1.0)) <= -_CONVINCED
+        return own <= -least and own + self._most() <= -_CONVINCED
+
+    def presumed(self, principal: int) -> bool:
+        """Whether it may be taken for one who takes turns while its own requests say little: nearly all others do."""
+        return self._met.get(principal, 0.0) <= LEANING / 2.0 and self._most() <= -_NEARLY_ALL
+
+    def _most(self) -> float:
+        """What is to be thought of a member of which nothing is known."""
+        return math.log((self._alone + 1.0) / (self._sharing + 1.0))
 
     def absorb(self, other: Turns) -> None:
         """Know what the other group's spells said too."""
