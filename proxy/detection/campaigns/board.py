@@ -28,8 +28,6 @@ COMMON_SHARE: Final = 0.6
 accounts and with others isn't the campaign's."""
 COMPANY_LEVEL: Final = 2
 """Only campaigns of this level make their members' other texts suspect."""
-TRAIT_SENDINGS: Final = 2
-"""Requests with a trait that make a member."""
 TEXTS: Final = 64
 """Texts of one candidate; its slightest makes room."""
 
@@ -128,7 +126,6 @@ class Board:
         if candidate is None:
             self._now = now
             candidate = self._new(settings)
-            candidate.member_from = TRAIT_SENDINGS
             candidate.rarity = math.log10((self._population.accounts + 1.0) / (self.traits.regulars(settings) + 1.0))
             self._traits_followed[settings] = candidate.number
         return candidate

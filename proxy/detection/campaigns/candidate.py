@@ -15,7 +15,7 @@ from proxy.detection.accounts.shape import MAXIMISED, REASONING, SAMPLED, STEP
 from proxy.detection.campaigns.measures.independence import UNKNOWN, Independence, Pinned
 from proxy.detection.campaigns.measures.pauses import Pauses
 from proxy.detection.campaigns.measures.sessions import Sessions
-from proxy.detection.campaigns.measures.turns import CLEARLY, Turns
+from proxy.detection.campaigns.measures.turns import CLEARLY, LEANING, Turns
 from proxy.detection.campaigns.shared_text import SharedText
 from proxy.detection.evidence.fusion import Finding, Verdict, faded, fuse, level_of
 from proxy.detection.evidence.table import EvidenceTable
@@ -89,14 +89,10 @@ class Candidate:
         """Sendings when it was last tested."""
         self.exempt_until = 0.0
         self.note = ""
-        self.member_from = 1
-        """Sendings that make a sender a member, at least."""
         self.rarity = 0.0
         """log10 of accounts for each earlier user of the settings they share; 0.0 where they share a text."""
-        self.established = 0
-        """Senders with that many."""
         self.ordinary = 0.0
-        """Sendings of the middle member; only kept where one sending makes no member."""
+        """Sendings of the middle member; only kept where no text is shared."""
         self.merged_into: Candidate | None = None
 
     @property
@@ -126,7 +122,7 @@ class Candidate:
 
     def admits(self, sendings: int) -> bool:
         """Whether so many sendings make a member."""
-        return sendings >= (max(2, self.member_from) if self.thin else self.member_from)
+        return sendings >= (2 if self.thin else 1)
 
     def current(self) -> Candidate:
         """This candidate, or the one it was merged into."""
@@ -182,7 +178,6 @@ class Candidate:
         count = self.principals.get(account.principal, 0)
         self.principals[account.principal] = count + 1
         self.sum_squares += 2 * count + 1
-        self.established += count + 1 == self.member_from
         if count:
             return False
         if len(self.sample) < SAMPLE:
@@ -226,8 +221,8 @@ class Candidate:
 
     def measure(self, now: float) -> None:
         """Keep the strongest evidence of pinned concurrency until later traffic contradicts it."""
-        if self.member_from > 1:
-            self.ordinary = median([count for count in self.principals.values() if count >= self.member_from] or [0])
+        if not self.texts and self.principals:
+            self.ordinary = median(self.principals.values())
         throttled = self.level > 0 and now - self.slowed_at < SLOWED_S
         self.independence.pause(paused=throttled)
         pinned, in_sessions = self.independence.measure(now), False
@@ -250,9 +245,9 @@ class Candidate:
         """Whether this member was seen to take turns with the others, where others do."""
         return not self.takes_turns or self._turns.taken(principal)
 
-    def clearly_part(self, principal: int) -> bool:
-        """Whether its own requests leave little doubt of that."""
-        return self.takes_turns and self._turns.taken(principal, CLEARLY)
+    def clearly_part(self, principal: int, sendings: int) -> bool:
+        """Whether its own requests leave as little doubt of that as so many of them can."""
+        return self.takes_turns and self._turns.taken(principal, CLEARLY if sendings > 1 else LEANING)
 
     def likely_part(self, principal: int) -> bool:
         """Whether it is, or may be presumed to be since what it sent is new and nearly all who sent it take turns."""

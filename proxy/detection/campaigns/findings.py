@@ -39,7 +39,7 @@ def findings(
     candidate: Candidate, table: EvidenceTable, population: Population, intents: Intents, company: Company | None = None
 ) -> list[Finding]:
     """All findings with a weight."""
-    if candidate.established < MIN_MEMBERS and not candidate.texts:
+    if candidate.size < MIN_MEMBERS and not candidate.texts:
         return []
     found = [*_spread(candidate), *_timing(candidate), *_identity(candidate, population)]
     if company is not None:

@@ -132,7 +132,7 @@ class Reviewer:
 
         It clearly takes turns with them; or else most of its requests show the trait, and none follow up if theirs don't.
         """
-        if candidate.clearly_part(account.principal):
+        if candidate.clearly_part(account.principal, count):
             return True
         one_way = candidate.continued < ONE_WAY * candidate.sendings
         return count >= TRAIT_SHARE * account.requests and not (one_way and account.continued > FOLLOWS_UP * account.requests)
