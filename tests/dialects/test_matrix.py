@@ -46,7 +46,7 @@ SEVERAL_TYPES: dict[str, set[type]] = {
 CONTENT = {"messages", "contents", "requests", "content", "input", "conversation", "prompt_embeds", "container", "promptVariables"}
 """Fields with so many types that what none of them allows has a test of its own, and ids that are counted whatever they are."""
 
-ANY_JSON = {"format", "textFormat", "responseSchema", "response_json_schema", "promptVariables"}
+ANY_JSON = {"of_tomorrow", "format", "textFormat", "responseSchema", "response_json_schema", "promptVariables"}
 """Schemas and variables: any JSON is a text there."""
 
 

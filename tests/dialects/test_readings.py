@@ -107,6 +107,30 @@ def test_every_vendors_body_is_read(model, document):
     assert find_route("POST", f"/model/{model}/invoke-with-response-stream").read(document).stream
 
 
+def test_of_several_spellings_of_one_parameter_the_most_counts():
+    spelt: dict[str, Any] = {
+        "reasoning_effort": "low", "chat_template_kwargs": {"reasoning_effort": "high"}, "reasoning": {"effort": "medium", "max_tokens": 7},
+        "thinking_budget": 5, "thinking": {"type": "enabled", "budget_tokens": 9},
+    }  # fmt: skip
+    call = CHAT.read({"messages": USER, **spelt})
+    assert (call.reasoning_effort, call.reasoning_budget) == ("high", 9)
+    converse = {"messages": [{"role": "user", "content": [{"text": "x"}]}], "outputConfig": {"effort": "low"}}
+    call = find_route("POST", "/model/m/converse").read({**converse, "additionalModelRequestFields": spelt})
+    assert (call.reasoning_effort, call.reasoning_budget) == ("high", 9)
+
+
+@pytest.mark.parametrize(
+    "extra", [{"max_completion_tokens": 9}, {"num_generations": 5}, {"inferenceConfig": {"maxTokens": 9}}, {"system": "x"}]
+)
+def test_what_converse_has_a_field_for_may_not_be_set_again_for_the_model(extra):
+    route = find_route("POST", "/model/amazon.nova/converse")
+    document = {"messages": [{"role": "user", "content": [{"text": "x"}]}]}
+    with pytest.raises(CallerError) as refusal:
+        route.read({**document, "additionalModelRequestFields": extra})
+    assert refusal.value.code == "ambiguous_key"
+    assert route.read({**document, "additionalModelRequestFields": {"inferenceConfig": {"topK": 20}}}).model == "amazon.nova"
+
+
 def test_a_tool_result_alone_is_no_turn_of_the_user():
     result = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "1", "content": "x"}]}
     assert MESSAGES.read({"messages": [*USER, result]}).turns == 1

@@ -8,7 +8,6 @@ from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import Document, Names, Route
 from proxy.dialects.openai import content, sampling
 from proxy.dialects.reading import Prompt, fields, inner, items, limit, model, number, strings, switch, text, whole, wrong
-from proxy.dialects.rewrite import EFFORTS
 
 LOGPROBS: Final = "message.output_text.logprobs"
 CONFIGURATION: Final = "configuration_update"
@@ -50,17 +49,12 @@ def read(route: Route, document: Document, names: Names) -> ModelCall:
         logprobs=alternatives > 0 or LOGPROBS in items(document, "include"),
         top_logprobs=alternatives,
         reasoning=thinking.asked or configured not in {"", "none"},
-        reasoning_effort=highest(thinking.effort, configured),
+        reasoning_effort=sampling.highest(thinking.effort, configured),
         reasoning_budget=thinking.budget,
         end_user=sampling.end_user(document),
         input_tokens=prompt.length(prompt.turns),
         unseen=prompt.unseen,
     )
-
-
-def highest(*efforts: str) -> str:
-    """The highest effort asked for; one without a rank counts as higher than all."""
-    return max(efforts, key=lambda effort: EFFORTS.index(effort) if effort in EFFORTS else len(EFFORTS) if effort else -1)
 
 
 def _kept_by_the_server(prompt: Prompt, document: Document) -> None:
@@ -83,7 +77,7 @@ def items_of(prompt: Prompt, value: Any) -> str:
     for entry in value:
         item = fields(entry, "input")
         if item.get("type") == CONFIGURATION:
-            effort = highest(effort, text(inner(item, "reasoning"), "effort"))
+            effort = sampling.highest(effort, text(inner(item, "reasoning"), "effort"))
         read_item(prompt, item)
     return effort
 

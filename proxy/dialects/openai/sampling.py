@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from proxy.dialects.dialect import Document
 from proxy.dialects.reading import count, fields, inner, limit, switch, text, whole, wrong
+from proxy.dialects.rewrite import EFFORTS
 from proxy.dialects.wire.strict import malformed
 
 OUTPUT_LIMITS: Final = ("max_tokens", "max_completion_tokens", "n_predict")
@@ -45,8 +46,13 @@ def refuse_other_models(document: Document) -> None:
             raise malformed(f"{key} names further models; send one request for one model.", "several_models", key)
 
 
+def highest(*efforts: str) -> str:
+    """The highest effort asked for; one without a rank counts as higher than all."""
+    return max(efforts, key=lambda effort: EFFORTS.index(effort) if effort in EFFORTS else len(EFFORTS) if effort else -1)
+
+
 def reasoning(document: Document) -> Reasoning:
-    """Effort and budget, however they are spelt."""
+    """Effort and budget, however they are spelt: the most of what is asked for, since servers disagree about which spelling counts."""
     if REASONING.isdisjoint(document):
         return NO_REASONING
     effort = text(document, "reasoning_effort")
@@ -55,16 +61,16 @@ def reasoning(document: Document) -> Reasoning:
     asked = switch(document, "enable_thinking") or switch(document, "include_reasoning")
     if nested is not None:
         inside = fields(nested, "reasoning")
-        effort = effort or text(inside, "effort")
-        budget = budget or limit(inside, "max_tokens")
+        effort = highest(effort, text(inside, "effort"))
+        budget = max(budget, limit(inside, "max_tokens"))
         asked = asked or switch(inside, "enabled") or text(inside, "summary") != ""
     thinking = document.get("thinking")
     if thinking is not None:
         more, tokens = _thinking(thinking)
-        asked, budget = asked or more, budget or tokens
+        asked, budget = asked or more, max(budget, tokens)
     template = inner(document, "chat_template_kwargs")
     asked = asked or switch(template, "enable_thinking") or switch(template, "thinking")
-    effort = effort or text(template, "reasoning_effort")
+    effort = highest(effort, text(template, "reasoning_effort"))
     return Reasoning(asked or budget > 0 or effort not in {"", "none"}, effort, budget)
 
 

@@ -27,7 +27,7 @@ def reasons(document: Document) -> bool:
 
 def chat(document: Document, most: str) -> bool:
     """Lower the effort; inserted only for models known to take one, since others refuse it."""
-    changed = _lower(document, most)
+    changed = lower(document, most)
     if reasons(document) and document.get("reasoning_effort") is None and document.get("reasoning") is None and lowered(_DEFAULT, most):
         document["reasoning_effort"] = most
         return True
@@ -37,7 +37,7 @@ def chat(document: Document, most: str) -> bool:
 def responses(document: Document, most: str) -> bool:
     """Lower the effort of a Responses request, also where an input item configures it; inserted as for chat."""
     changed = _lower_items(document, most)
-    changed = _lower(document, most) or changed
+    changed = lower(document, most) or changed
     if reasons(document) and (document.get("reasoning") or {}).get("effort") is None and lowered(_DEFAULT, most):
         nested(document, "reasoning")["effort"] = most
         return True
@@ -76,7 +76,8 @@ def _inside(document: Document, key: str) -> dict[str, Any]:
     return value if type(value) is dict else {}
 
 
-def _lower(document: Document, most: str) -> bool:
+def lower(document: Document, most: str) -> bool:
+    """Lower the effort wherever it is written."""
     changed = bound_effort(document, "reasoning_effort", most)
     for place, key in _NESTED_EFFORT:
         changed = bound_effort(document, key, most, inside=place) or changed

@@ -47,12 +47,14 @@ def _temperature(document: Document, most: float) -> bool:
     return bound_or_set(document, "temperature", most, DEFAULT_TEMPERATURE)
 
 
-def _no_logprobs(document: Document, _: Any) -> bool:
+def no_logprobs(document: Document, _: Any = None) -> bool:
+    """Remove every way to ask for log-probabilities."""
     asked = any(document[key] is not None and document[key] is not False for key in LOGPROBS & document.keys())
     return drop(document, LOGPROBS) and asked
 
 
-def _alternatives(document: Document, most: int) -> bool:
+def fewer_alternatives(document: Document, most: int) -> bool:
+    """Lower the alternatives at each token."""
     lower = bound_all(document, ("top_logprobs", "prompt_logprobs", "n_probs"), most)
     if type(document.get("logprobs")) is int:
         lower = bound(document, "logprobs", most) or lower
@@ -73,14 +75,14 @@ _CHAT: Final[dict[str, Bound]] = {
     **_SHARED,
     "max_tokens": _max_tokens,
     "n": _samples,
-    "logprobs": _no_logprobs,
-    "top_logprobs": _alternatives,
+    "logprobs": no_logprobs,
+    "top_logprobs": fewer_alternatives,
     "reasoning_effort": effort.chat,
 }
 _RESPONSES: Final[dict[str, Bound]] = {
     **_SHARED,
     "max_tokens": _max_output_tokens,
     "logprobs": _no_included_logprobs,
-    "top_logprobs": _alternatives,
+    "top_logprobs": fewer_alternatives,
     "reasoning_effort": effort.responses,
 }
