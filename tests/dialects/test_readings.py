@@ -38,6 +38,18 @@ def test_a_path_and_a_body_that_name_different_models_are_refused(path):
     assert (refusal.value.code, refusal.value.param) == ("ambiguous_model", "model")
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/openai/deployments/short/chat/completions", "/v1/engines/short/completions", "/v1beta/models/short:generateContent"],
+)
+def test_a_path_and_a_body_may_name_one_model_by_an_alias_of_it(path):
+    document: dict[str, Any] = {"messages": USER, "prompt": "x", "contents": [{"parts": [{"text": "x"}]}]}
+    aliases = {"short": "long", "brief": "long"}
+    for named in ("short", "long", "brief", ""):
+        assert find_route("POST", path).read({**document, "model": named}, aliases).model == "long"
+    assert fault_of(lambda: find_route("POST", path).read({**document, "model": "other"}, aliases)) is Fault.MALFORMED
+
+
 @pytest.mark.parametrize("key", ROWS, ids="-".join)
 def test_an_alias_is_another_name_for_a_model(key):
     row = ROWS[key]

@@ -7,7 +7,7 @@ from typing import Any
 from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import Document, Names, Route
 from proxy.dialects.gemini import content
-from proxy.dialects.reading import Prompt, count, limit, number, optional_whole, switch, text, whole, wrong
+from proxy.dialects.reading import Prompt, count, inner, limit, number, one_model, optional_whole, switch, text, whole, wrong
 from proxy.dialects.wire.strict import malformed
 
 _MODELS = "models/"
@@ -23,7 +23,7 @@ def generate(route: Route, document: Document, names: Names) -> ModelCall:
         raise wrong("contents", "a list with at least one message")
     content.tools(prompt, document.get("tools"))
     prompt.unseen += text(document, "cachedContent") != ""
-    config = content.camel(document.get("generationConfig") or {}, "generationConfig")
+    config = content.camel(inner(document, "generationConfig"), "generationConfig")
     for key in ("responseSchema", "responseJsonSchema", "responseFormat"):
         prompt.say_all("system", config.get(key))
     asked, effort, budget = _thinking(config.get("thinkingConfig"))
@@ -65,10 +65,7 @@ def _thinking(value: Any) -> tuple[bool, str, int]:
 
 def _model(route: Route, document: Document, names: Names) -> str:
     """The path names the model; a body that repeats it must agree."""
-    named = text(document, "model").removeprefix(_MODELS)
-    if named and named != route.model:
-        raise malformed("The path and the body name different models.", "ambiguous_model", "model")
-    return names.get(route.model, route.model)
+    return one_model(route.model, text(document, "model").removeprefix(_MODELS), names)
 
 
 def count_tokens(route: Route, document: Document, names: Names) -> ModelCall:

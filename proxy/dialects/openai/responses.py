@@ -107,6 +107,9 @@ def read_item(prompt: Prompt, item: Document) -> None:
 
 def _output(prompt: Prompt, item: Document) -> None:
     output = item.get("output")
+    for part in output if type(output) is list else [output]:
+        if type(part) is dict:
+            fields(part, "input.output")
     if type(output) is list and all(type(part) is dict and "type" in part for part in output):
         content.parts(prompt, "tool", output)
     elif type(output) is dict and output.get("type") == "computer_screenshot":

@@ -31,6 +31,7 @@ stream_format stream_options suffix summary system systemInstruction temperature
 think thinking thinkingBudget thinkingConfig thinkingLevel thinking_budget thread title toolConfig toolResponse toolResult
 tool_calls tool_name tools top_logprobs training_file transcript transcription type url user user_id validation_file variables
 video video_url
+codeExecution computerUse enterpriseWebSearch fileSearch googleMaps googleSearch googleSearchRetrieval urlContext
 """
 _COMMON: Final = """
 background cachePoint cache_control call_id custom_id detail dimensions encoding_format frequency_penalty functionCall id

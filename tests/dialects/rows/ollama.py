@@ -30,6 +30,7 @@ CHAT = Row(
         (("messages", 1), {"role": "system", "content": CANARY}),
         (("messages", 1), {"role": "assistant", "content": "", "thinking": CANARY}),
         (("messages", 1), {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": {"a": [CANARY]}}}]}),
+        (("messages", 1), {"role": "assistant", "tool_calls": [{"function": {"name": CANARY, "arguments": {}}}]}),
         (("messages", 1), {"role": "tool", "tool_name": CANARY, "content": "x"}),
         (("tools",), [{"type": "function", "function": {"name": "f", "description": CANARY}}]),
         (("format",), {"type": "object", "description": CANARY}),
