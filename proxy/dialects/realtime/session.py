@@ -43,6 +43,8 @@ class Event(NamedTuple):
     document: Document
     generates: bool
     """The event makes the model answer: it is a request of its own. The others only prepare one."""
+    transcribed: ModelCall | None = None
+    """The settings have what the caller says written down, by a model of its own: to be judged as well."""
 
 
 class RealtimeSession:
@@ -70,10 +72,13 @@ class RealtimeSession:
             return None
         prompt = Prompt()
         call = self._call
+        transcribed = None
         if kind == "conversation.item.create":
             read_item(prompt, fields(document.get("item"), "item"))
         elif kind in SETTINGS:
-            call = self._set(prompt, inner(document, SETTINGS[kind]))
+            settings = inner(document, SETTINGS[kind])
+            transcribed = self._transcribed(settings)
+            call = self._set(prompt, settings)
         else:
             raise malformed("This event type isn't known, so it can't be judged.", "unknown_event", "type")
         call = call._replace(
@@ -87,7 +92,13 @@ class RealtimeSession:
         generates = kind == "response.create"
         if not generates:  # what a response sets for itself doesn't last
             self._call = call
-        return Event(call._replace(texts=tuple(prompt.texts)), document, generates)
+        return Event(call._replace(texts=tuple(prompt.texts)), document, generates, transcribed)
+
+    def _transcribed(self, settings: Document) -> ModelCall | None:
+        names = {self._named(text(transcription, "model")) for transcription in _transcriptions(settings)} - {""}
+        if len(names) > 1:
+            raise malformed("The settings name two models for one transcription.", "ambiguous_model", "session")
+        return self._call._replace(model=names.pop()) if names else None
 
     def _set(self, prompt: Prompt, settings: Document) -> ModelCall:
         prompt.say("system", text(settings, "instructions"))
@@ -96,8 +107,7 @@ class RealtimeSession:
         for item in items(settings, "input"):
             read_item(prompt, fields(item, "input"))
         prompt.unseen += settings.get("prompt") is not None
-        heard = inner(inner(settings, "audio"), "input")
-        for transcription in (inner(heard, "transcription"), inner(settings, "input_audio_transcription")):
+        for transcription in _transcriptions(settings):
             prompt.say("system", text(transcription, "prompt"))
         thinking = sampling.reasoning(settings)
         temperature = number(settings, "temperature")
@@ -105,7 +115,7 @@ class RealtimeSession:
         return call._replace(
             model=self._named(text(settings, "model")) or call.model,
             tools=tuple(prompt.tools) or call.tools,
-            max_output_tokens=_output_limit(settings) or call.max_output_tokens,
+            max_output_tokens=_output_limit(settings, call.max_output_tokens),
             temperature=call.temperature if temperature is None else temperature,
             logprobs=call.logprobs or any(str(name).endswith("logprobs") for name in items(settings, "include")),
             reasoning=thinking.asked or call.reasoning,
@@ -118,9 +128,17 @@ class RealtimeSession:
         return self._names.get(name, name)
 
 
-def _output_limit(settings: Document) -> int:
-    """The output limit; 0 when left out or "inf"."""
-    return limit({key: settings[key] for key in _OUTPUT_LIMITS if settings.get(key) != "inf" and key in settings}, *_OUTPUT_LIMITS)
+def _transcriptions(settings: Document) -> tuple[Document, Document]:
+    """Where settings speak of a transcription of what the caller says, in the newer and the older API."""
+    return inner(inner(inner(settings, "audio"), "input"), "transcription"), inner(settings, "input_audio_transcription")
+
+
+def _output_limit(settings: Document, before: int) -> int:
+    """The output limit: `before` when left out, 0 for "inf"."""
+    told = {key: settings[key] for key in _OUTPUT_LIMITS if settings.get(key) is not None}
+    if not told:
+        return before
+    return 0 if "inf" in told.values() else limit(told, *_OUTPUT_LIMITS)
 
 
 def clamp_event(document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
