@@ -107,6 +107,7 @@ class RealtimeSession:
         for item in items(settings, "input"):
             read_item(prompt, fields(item, "input"))
         prompt.unseen += settings.get("prompt") is not None
+        prompt.say_all("user", inner(settings, "prompt").get("variables"))
         for transcription in _transcriptions(settings):
             prompt.say("system", text(transcription, "prompt"))
         thinking = sampling.reasoning(settings)

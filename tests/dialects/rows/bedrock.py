@@ -75,6 +75,7 @@ CONVERSE = Row(
         ((EXTRA, "of_tomorrow"), {"deep": [CANARY]}),
         (("outputConfig", "textFormat"), {"type": "json_schema", "structure": {"jsonSchema": {"schema": CANARY}}}),
     ),
+    never="n end_user",
 )
 
 _CLAUDE = {name: probes for name, probes in anthropic.MESSAGES.probes.items() if name not in {"model", "stream"}}
@@ -84,6 +85,7 @@ INVOKE = Row(
     least={"anthropic_version": "bedrock-2023-05-31", **anthropic.MESSAGES.least},
     probes=_CLAUDE,
     words=anthropic.MESSAGES.words,
+    never=anthropic.MESSAGES.never,
 )
 
 ROWS = {

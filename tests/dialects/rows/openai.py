@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.dialects.corpus import CANARY, Path, Probe, Row
+from tests.dialects.corpus import CANARY, TALK, WRITTEN, Path, Probe, Row
 
 TEXT = {"type": "text", "text": CANARY}
 FUNCTION = {"type": "function", "function": {"name": "look_up", "description": "Looks up", "parameters": {"type": "object"}}}
@@ -130,14 +130,22 @@ COMPLETIONS = Row(
         "unseen": (Probe(("prompt",), [1, 2, 3], 1), Probe(("prompt",), [[1], [2]], 2), Probe(("prompt_embeds",), "AAAA", 1)),
     },
     words=((("prompt",), CANARY), (("prompt",), ["a", CANARY]), (("suffix",), CANARY)),
+    never=f"{TALK} images audio",
 )
 
 _USER = {"end_user": SAMPLING["end_user"], "model": SAMPLING["model"]}
 EMBEDDINGS = Row(
     path="/v1/embeddings",
     least={"input": "once"},
-    probes={**_USER, "turns": (Probe(("input",), ["a", "b"], 2),), "unseen": (Probe(("input",), [5, 6], 1),)},
+    probes={
+        **_USER,
+        "images": (Probe(("messages",), [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "u"}}]}], 1),),
+        "audio": (Probe(("messages",), [{"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}], 1),),
+        "turns": (Probe(("input",), ["a", "b"], 2),),
+        "unseen": (Probe(("input",), [5, 6], 1),),
+    },
     words=((("input",), CANARY), (("input",), ["a", CANARY]), (("messages",), [{"role": "user", "content": [TEXT]}])),
+    never=f"{WRITTEN} {TALK} n stream",
 )
 
 MODERATIONS = Row(
@@ -146,9 +154,12 @@ MODERATIONS = Row(
     probes={
         **_USER,
         "images": (Probe(("input",), [{"type": "image_url", "image_url": {"url": "u"}}], 1),),
+        "audio": (Probe(("input",), [{"type": "input_audio", "input_audio": {}}], 1),),
         "turns": (Probe(("input",), ["a", "b"], 2),),
+        "unseen": (Probe(("input",), [5, 6], 1),),
     },
     words=((("input",), CANARY), (("input",), [CANARY]), (("input",), [TEXT])),
+    never=f"{WRITTEN} {TALK} n stream",
 )
 
 IMAGES = Row(
@@ -156,6 +167,7 @@ IMAGES = Row(
     least={"prompt": "a cat"},
     probes={**_USER, "n": (Probe(("n",), 4, 4),), "stream": (Probe(("stream",), True, True),)},
     words=((("prompt",), CANARY),),
+    never=f"{WRITTEN} {TALK} images audio turns unseen",
 )
 
 SPEECH = Row(
@@ -163,6 +175,7 @@ SPEECH = Row(
     least={"input": "hello", "voice": "alloy"},
     probes={**_USER, "stream": (Probe(("stream_format",), "sse", True),)},
     words=((("input",), CANARY), (("instructions",), CANARY)),
+    never=f"{WRITTEN} {TALK} n images audio turns unseen",
 )
 
 ITEM_TEXT = {"type": "input_text", "text": CANARY}
@@ -238,14 +251,17 @@ RESPONSES = Row(
         (("text", "format"), {"type": "json_schema", "name": "n", "schema": {"description": CANARY}}),
         (("prompt",), {"id": "pmpt_1", "variables": {"topic": CANARY}}),
     ),
+    never="n seed",
 )
 
-BATCH = Row("/v1/batches", {"input_file_id": "file-1"}, {"model": SAMPLING["model"]}, ())
+_NO_JOB = f"{WRITTEN.replace('seed ', '')} {TALK} n stream images audio turns end_user"
+BATCH = Row("/v1/batches", {"input_file_id": "file-1"}, {"model": SAMPLING["model"]}, (), never=f"{_NO_JOB} seed unseen")
 FINE_TUNING = Row(
     "/v1/fine_tuning/jobs",
     {"training_file": "file-1"},
     {"model": SAMPLING["model"], "seed": SAMPLING["seed"], "unseen": (Probe(("validation_file",), "file-2", 2),)},
     (),
+    never=_NO_JOB,
 )
 
 ROWS = {
