@@ -56,6 +56,11 @@ def force_usage(route: Route, document: Document) -> bool:
     return True
 
 
+def keep_reasoning_apart(document: Document) -> bool:
+    """Take back, in place, a demand to leave the reasoning inside the text (llama.cpp, Groq), from where it can't be removed."""
+    return document.pop("reasoning_format", None) is not None
+
+
 def lowered(effort: str, most: str) -> bool:
     """Whether `effort` is above `most`. An effort without a rank is: it could mean anything."""
     return _RANK.get(effort, len(EFFORTS)) > _RANK[most]

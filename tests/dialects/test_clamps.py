@@ -240,6 +240,22 @@ def test_thinking_whose_effort_is_left_to_the_api_is_lowered_too(most):
         assert rewrite.clamp(route, document, call, {"reasoning_effort": "high"})[2] == ()
 
 
+def test_a_budget_that_is_left_to_gemini_is_set():
+    route = find_route("POST", "/v1beta/models/gemini-x:generateContent")
+    document: dict[str, Any] = {"contents": [{"parts": [{"text": "x"}]}], "generationConfig": {"thinkingConfig": {"includeThoughts": True}}}
+    _, after, changed = rewrite.clamp(route, document, route.read(document), {"reasoning_budget": 700})
+    assert (after.reasoning_budget, changed) == (700, ("reasoning_budget",))
+    document["generationConfig"]["thinkingConfig"]["thinkingLevel"] = "LOW"
+    assert rewrite.clamp(route, document, route.read(document), {"reasoning_budget": 700})[2] == ()
+
+
+def test_a_demand_to_leave_the_reasoning_inside_the_text_is_taken_back():
+    document = {"messages": [], "reasoning_format": "none"}
+    assert rewrite.keep_reasoning_apart(document)
+    assert document == {"messages": []}
+    assert not rewrite.keep_reasoning_apart(document)
+
+
 def test_an_effort_of_novas_own_is_lowered_beside_its_parameters():
     route = find_route("POST", "/model/amazon.nova-2/invoke")
     document: dict[str, Any] = {

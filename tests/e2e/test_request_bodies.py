@@ -113,6 +113,13 @@ def test_a_body_with_two_readings_is_refused_in_the_words_of_the_api(front, body
     assert proxy.origin.requests == []
 
 
+def test_reasoning_that_must_go_may_not_be_asked_for_inside_the_text(front):
+    proxy = front(policies={"p.yaml": "rules:\n  - {id: terms.strip, when: request.n == 1, then: {strip: [reasoning]}}\n"})
+    for body in (CHAT[:-1] + b',"reasoning_format":"none"}', CHAT):
+        assert status(proxy.post(body)) == 200
+    assert [request.body for request in proxy.origin.requests] == [CHAT, CHAT]
+
+
 ENDPOINTS = sorted((key, row) for key, row in ROWS.items() if key[1] != "models.show")
 RANDOM_BODIES = 10_000
 PIPELINED = 50

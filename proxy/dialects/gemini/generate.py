@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import Document, Names, Route
 from proxy.dialects.gemini import content
@@ -26,7 +24,7 @@ def generate(route: Route, document: Document, names: Names) -> ModelCall:
     config = content.camel(inner(document, "generationConfig"), "generationConfig")
     for key in ("responseSchema", "responseJsonSchema", "responseFormat"):
         prompt.say_all("system", config.get(key))
-    asked, effort, budget = _thinking(config.get("thinkingConfig"))
+    asked, effort, budget = thinking(config)
     alternatives = whole(config, "logprobs")
     return ModelCall(
         dialect=route.dialect.name,
@@ -53,10 +51,9 @@ def generate(route: Route, document: Document, names: Names) -> ModelCall:
     )
 
 
-def _thinking(value: Any) -> tuple[bool, str, int]:
-    if value is None:
-        return False, "", 0
-    config = content.camel(value, "thinkingConfig")
+def thinking(holder: Document) -> tuple[bool, str, int]:
+    """Whether thinking is asked for, at what level and with what budget, in the object that holds `thinkingConfig`."""
+    config = content.camel(inner(holder, "thinkingConfig"), "thinkingConfig")
     budget = optional_whole(config, "thinkingBudget")  # -1 leaves it to the model, 0 switches it off
     level = text(config, "thinkingLevel").lower()
     asked = switch(config, "includeThoughts") or budget not in {None, 0} or level not in {"", "thinking_level_unspecified"}

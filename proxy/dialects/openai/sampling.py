@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from proxy.dialects.dialect import Document
+from proxy.dialects.gemini import generate as gemini
+from proxy.dialects.gemini.content import camel
 from proxy.dialects.reading import count, fields, inner, limit, switch, text, whole, wrong
 from proxy.dialects.rewrite import EFFORTS
 from proxy.dialects.wire.strict import malformed
@@ -15,9 +17,10 @@ OUTPUT_LIMITS: Final = ("max_tokens", "max_completion_tokens", "n_predict")
 OTHER_MODELS: Final = ("models", "fallbacks", "model_list")
 """Routers (OpenRouter, LiteLLM) answer from these when the named model fails: a model that nobody judged."""
 
-REASONING: Final = frozenset(
-    {"reasoning_effort", "reasoning", "thinking", "enable_thinking", "thinking_budget", "include_reasoning", "chat_template_kwargs"}
-)
+_REASONING: Final = """
+reasoning_effort reasoning thinking enable_thinking thinking_budget include_reasoning chat_template_kwargs extra_body google
+"""
+REASONING: Final = frozenset(_REASONING.split())
 LOGPROBS: Final = frozenset({"logprobs", "top_logprobs", "prompt_logprobs", "n_probs", "logprob_token_ids", "logprobs_token_ids"})
 
 
@@ -68,10 +71,19 @@ def reasoning(document: Document) -> Reasoning:
     if thinking is not None:
         more, tokens = _thinking(thinking)
         asked, budget = asked or more, max(budget, tokens)
+    for google in googles(document):
+        more, level, tokens = gemini.thinking(google)
+        asked, effort, budget = asked or more, highest(effort, level), max(budget, tokens)
     template = inner(document, "chat_template_kwargs")
     asked = asked or switch(template, "enable_thinking") or switch(template, "thinking")
     effort = highest(effort, text(template, "reasoning_effort"))
     return Reasoning(asked or budget > 0 or effort not in {"", "none"}, effort, budget)
+
+
+def googles(document: Document) -> tuple[Document, Document]:
+    """Gemini's own parameters, in camelCase, as its compatible paths and routers take them."""
+    places = inner(document, "google"), inner(inner(document, "extra_body"), "google")
+    return camel(places[0], "google"), camel(places[1], "extra_body.google")
 
 
 def _thinking(value: Any) -> tuple[bool, int]:

@@ -37,16 +37,21 @@ SAMPLING: dict[str, tuple[Probe, ...]] = {
         Probe(("thinking_budget",), 512, True),
         Probe(("chat_template_kwargs", "enable_thinking"), True, True),
         Probe(("chat_template_kwargs", "thinking"), True, True),
+        Probe(("extra_body", "google", "thinking_config"), {"include_thoughts": True}, True),
+        Probe(("google", "thinkingConfig"), {"includeThoughts": True}, True),
     ),
     "reasoning_effort": (
         Probe(("reasoning_effort",), "high", "high"),
         Probe(("reasoning", "effort"), "high", "high"),
         Probe(("chat_template_kwargs", "reasoning_effort"), "high", "high"),
+        Probe(("extra_body", "google", "thinking_config", "thinking_level"), "HIGH", "high"),
     ),
     "reasoning_budget": (
         Probe(("thinking_budget",), 512, 512),
         Probe(("reasoning", "max_tokens"), 513, 513),
         Probe(("thinking", "budget_tokens"), 514, 514),
+        Probe(("extra_body", "google", "thinking_config", "thinking_budget"), 515, 515),
+        Probe(("google", "thinking_config", "thinking_budget"), 516, 516),
     ),
     "end_user": (Probe(("user",), "someone", "someone"), Probe(("safety_identifier",), "other", "other")),
 }
@@ -101,6 +106,7 @@ CHAT = Row(
             Probe(("messages", 0, "content"), [{"type": "file", "file": {"file_id": "file-1"}}], 1),
             Probe(("prompt_embeds",), "AAAA", 1),
             Probe(("data_sources",), [{"type": "azure_search", "parameters": {}}], 1),
+            Probe(("extra_body", "google", "cached_content"), "cachedContents/1", 1),
         ),
     },
     words=(
