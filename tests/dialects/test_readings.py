@@ -143,6 +143,18 @@ def test_what_converse_has_a_field_for_may_not_be_set_again_for_the_model(extra)
     assert route.read({**document, "additionalModelRequestFields": {"inferenceConfig": {"topK": 20}}}).model == "amazon.nova"
 
 
+def test_tools_in_a_body_of_an_unknown_vendors_own_are_named():
+    document = {"message": "x", "tools": [{"name": "look_up", "description": "canary"}], "tool_results": [{"outputs": []}]}
+    call = find_route("POST", "/model/cohere.command-r/invoke").read(document)
+    assert (call.tools, call.tool_results) == (("look_up",), 1)
+    assert any("canary" in text.text for text in call.texts)
+
+
+def test_a_stored_prompt_of_amazons_is_unseen():
+    path = "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3Aprompt%2FABC123/converse"
+    assert find_route("POST", path).read({}).unseen == 1
+
+
 def test_a_tool_result_alone_is_no_turn_of_the_user():
     result = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "1", "content": "x"}]}
     assert MESSAGES.read({"messages": [*USER, result]}).turns == 1

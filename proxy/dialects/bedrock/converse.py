@@ -13,6 +13,9 @@ from proxy.dialects.openai.sampling import LOGPROBS, REASONING, Reasoning, highe
 from proxy.dialects.reading import Prompt, fields, inner, items, limit, model, number, optional_whole, text, wrong
 from proxy.dialects.wire.strict import malformed
 
+STORED_PROMPT: Final = ":prompt/"
+"""What tells the name of a stored prompt from that of a model."""
+
 EXTRA: Final = "additionalModelRequestFields"
 OVERRIDES: Final = frozenset({"messages", "system", "prompt", "model", "temperature", *LIMITS, *SAMPLES})
 """What `additionalModelRequestFields` may not set again: two places for one parameter have two readings."""
@@ -38,8 +41,8 @@ def read(route: Route, document: Document, names: Names) -> ModelCall:
     extra = _extra(prompt, document)
     variables = document.get("promptVariables")
     if variables is not None:
-        prompt.unseen += 1  # the prompt itself is stored at Amazon
         prompt.say_all("user", variables)
+    prompt.unseen += variables is not None or STORED_PROMPT in route.model  # the prompt itself is stored at Amazon
     output = inner(document, "outputConfig")
     prompt.say_all("system", output.get("textFormat"))
     config = inner(document, "inferenceConfig")

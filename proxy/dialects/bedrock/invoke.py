@@ -9,8 +9,8 @@ from proxy.dialects.bedrock import converse
 from proxy.dialects.bedrock.vendors import CONFIGS, LIMITS, SAMPLES, vendor
 from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import Document, Names, Route
-from proxy.dialects.openai import chat
-from proxy.dialects.reading import Prompt, count, fields, inner, limit, model, number, optional_whole
+from proxy.dialects.openai import chat, content
+from proxy.dialects.reading import Prompt, count, fields, inner, items, limit, model, number, optional_whole
 
 _OPAQUE: Final = frozenset({"inputImage", "images", "image", "audio", "video", "anthropic_version"})
 
@@ -52,7 +52,11 @@ def _any(route: Route, document: Document, names: Names) -> ModelCall:
     """One prompt in whatever shape: every string counts as input, parameters are read under all names that vendors give them."""
     fields(document, "")
     prompt = Prompt()
+    for tool in items(document, "tools"):
+        content.tool(prompt, tool)
     for key, value in document.items():
+        if key == "tools":
+            continue
         if key in _OPAQUE:
             prompt.see()
         else:
@@ -65,6 +69,8 @@ def _any(route: Route, document: Document, names: Names) -> ModelCall:
         stream=route.stream,
         texts=tuple(prompt.texts),
         images=prompt.images,
+        tools=tuple(prompt.tools),
+        tool_results=len(items(document, "tool_results")),
         turns=1,
         max_output_tokens=max(limit(place, *LIMITS) for place in places),
         n=max(count(place, key) for place in places for key in SAMPLES),

@@ -29,7 +29,7 @@ reasoning_content reasoning_details reasoning_effort reasoning_format refusal re
 responseSchema response_format return_likelihoods role safety_identifier schemaVersion seed server_label session source stream
 stream_format stream_options suffix summary system systemInstruction temperature template text textFormat textGenerationConfig
 think thinking thinkingBudget thinkingConfig thinkingLevel thinking_budget thread title toolConfig toolResponse toolResult
-tool_calls tool_name tools top_logprobs training_file transcript transcription type url user user_id validation_file variables
+tool_calls tool_name tool_results tools top_logprobs training_file transcript transcription type url user user_id validation_file variables
 video video_url
 codeExecution computerUse enterpriseWebSearch fileSearch googleMaps googleSearch googleSearchRetrieval urlContext
 """
