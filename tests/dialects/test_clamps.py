@@ -256,6 +256,12 @@ def test_a_demand_to_leave_the_reasoning_inside_the_text_is_taken_back():
     assert not rewrite.keep_reasoning_apart(document)
 
 
+def test_a_limit_of_nothing_is_no_limit_to_ollama():
+    route = find_route("POST", "/api/generate")
+    document = {"prompt": "x", "options": {"num_predict": 0}}
+    assert rewrite.clamp(route, document, route.read(document), {"max_tokens": 50})[1].max_output_tokens == 50
+
+
 def test_an_effort_of_novas_own_is_lowered_beside_its_parameters():
     route = find_route("POST", "/model/amazon.nova-2/invoke")
     document: dict[str, Any] = {

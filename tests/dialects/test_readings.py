@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from proxy.dialects.call import Text
 from proxy.dialects.dialect import RouteKind
 from proxy.dialects.reading import strings
+from proxy.dialects.rewrite import clamp
 from proxy.dialects.routes import ENDPOINTS, find_route
 from proxy.dialects.tokens import of_texts
 from proxy.dialects.wire.keys import KNOWN, READ, check_spelling, fold
@@ -48,6 +49,14 @@ def test_a_path_and_a_body_may_name_one_model_by_an_alias_of_it(path):
     for named in ("short", "long", "brief", ""):
         assert find_route("POST", path).read({**document, "model": named}, aliases).model == "long"
     assert fault_of(lambda: find_route("POST", path).read({**document, "model": "other"}, aliases)) is Fault.MALFORMED
+
+
+def test_what_is_lowered_keeps_the_model_that_path_and_body_agree_on():
+    route = find_route("POST", "/openai/deployments/short/chat/completions")
+    document = {"model": "long", "messages": USER, "n": 5}
+    names = {"short": "long"}
+    lowered, call, changed = clamp(route, document, route.read(document, names), {"n": 1}, names)
+    assert (lowered["model"], call.model, call.n, changed) == ("long", "long", 1, ("n",))
 
 
 @pytest.mark.parametrize("key", ROWS, ids="-".join)

@@ -54,7 +54,8 @@ def lower_budget(document: Document, key: str, most: int) -> bool:
 
 def lower_effort(document: Document, most: str) -> bool:
     """Lower `output_config.effort`. The API has no effort "none": thinking is switched off instead, and the effort left at low."""
-    kind = (document.get("thinking") or {}).get("type", "disabled")
+    thinking = document.get("thinking")
+    kind = thinking.get("type", "disabled") if type(thinking) is dict else "disabled"
     least = "low" if most in {"none", "minimal"} else most
     if most == "none" and kind != "disabled":
         document["thinking"] = {"type": "disabled"}

@@ -30,7 +30,7 @@ def invoke_model(route: Route, document: Document, clamps: Clamps) -> tuple[Docu
         lower = anthropic.messages if "messages" in document else anthropic.complete
         return lower(route, document, clamps)
     if invoke.is_nova(document):
-        return converse(route, document, clamps)
+        return apply(document, clamps, _NOVA)
     if "messages" in document:
         return _chat(route, document, clamps)
     document = dict(document)
@@ -59,20 +59,17 @@ def _temperature(document: Document, most: float) -> bool:
     return bound_or_set(nested(document, "inferenceConfig"), "temperature", most, DEFAULT_TEMPERATURE)
 
 
+def _extra(document: Document) -> Document:
+    """The maker's own parameters beside Converse's, to be changed in place."""
+    return nested(document, EXTRA) if document.get(EXTRA) else {}
+
+
 def _effort(document: Document, most: str) -> bool:
-    """Lower the effort, in every spelling that the models' makers have for it."""
-    changed = bound_effort(document, "effort", most, inside="outputConfig")
-    for place in _makers_fields(document):
-        changed = _makers_effort(place, most) or changed
-    return changed
-
-
-def _makers_fields(document: Document) -> list[Document]:
-    """Where the maker's own parameters are: beside Converse's, which is how Nova takes them in InvokeModel, or in an object of their own."""
-    return [document, nested(document, EXTRA)] if document.get(EXTRA) else [document]
+    return bound_effort(document, "effort", most, inside="outputConfig") | _makers_effort(_extra(document), most)
 
 
 def _makers_effort(place: Document, most: str) -> bool:
+    """Lower the effort in every spelling that the models' makers have for it."""
     changed = anthropic.lower_effort(place, most)
     changed = spellings.lower(place, most) or changed
     for key in ("reasoning_config", "reasoningConfig") if most == "none" else ():
@@ -83,31 +80,47 @@ def _makers_effort(place: Document, most: str) -> bool:
 
 
 def _budget(document: Document, most: int) -> bool:
-    changed = False
-    for place in _makers_fields(document):
-        for key in ("thinking", "reasoning_config", "reasoningConfig"):
-            changed = anthropic.lower_budget(place, key, most) or changed
-        changed = spellings.budget(place, most) or changed
-    return changed
+    return _makers_budget(_extra(document), most)
+
+
+def _makers_budget(place: Document, most: int) -> bool:
+    lower = [anthropic.lower_budget(place, key, most) for key in ("thinking", "reasoning_config", "reasoningConfig")]
+    return spellings.budget(place, most) or any(lower)
 
 
 def _no_logprobs(document: Document, _: Any) -> bool:
-    lower = [openai.no_logprobs(place) for place in _makers_fields(document)]
-    return any(lower)
+    return openai.no_logprobs(_extra(document))
 
 
 def _alternatives(document: Document, most: int) -> bool:
-    lower = [openai.fewer_alternatives(place, most) for place in _makers_fields(document)]
-    return any(lower)
+    return openai.fewer_alternatives(_extra(document), most)
 
 
+_PLAIN: Final[dict[str, Bound]] = {"max_tokens": _limit, "temperature": _temperature}
 _CONVERSE: Final[dict[str, Bound]] = {
-    "max_tokens": _limit,
-    "temperature": _temperature,
+    **_PLAIN,
     "logprobs": _no_logprobs,
     "top_logprobs": _alternatives,
     "reasoning_effort": _effort,
     "reasoning_budget": _budget,
+}
+
+
+def _with_extra(beside: Bound, extra: Bound) -> Bound:
+    """A bound for Nova in InvokeModel, which takes its own parameters beside Converse's and in an object of their own."""
+
+    def lower(document: Document, most: Any) -> bool:
+        return beside(document, most) | extra(document, most)
+
+    return lower
+
+
+_NOVA: Final[dict[str, Bound]] = {
+    **_PLAIN,
+    "logprobs": _with_extra(openai.no_logprobs, _no_logprobs),
+    "top_logprobs": _with_extra(openai.fewer_alternatives, _alternatives),
+    "reasoning_effort": _with_extra(_makers_effort, _effort),
+    "reasoning_budget": _with_extra(_makers_budget, _budget),
 }
 
 

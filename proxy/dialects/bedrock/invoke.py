@@ -10,6 +10,7 @@ from proxy.dialects.bedrock.vendors import CONFIGS, LIMITS, SAMPLES, vendor
 from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import Document, Names, Route
 from proxy.dialects.openai import chat, content
+from proxy.dialects.openai.sampling import highest, logprobs
 from proxy.dialects.reading import Prompt, count, fields, inner, items, limit, model, number, optional_whole
 
 _OPAQUE: Final = frozenset({"inputImage", "images", "image", "audio", "video", "anthropic_version"})
@@ -39,11 +40,14 @@ def _nova(route: Route, document: Document, names: Names) -> ModelCall:
     plain = {key: value for key, value in document.items() if key not in {"inferenceConfig", "schemaVersion"}}
     call = converse.read(route, plain, names)
     thinking = converse.extra_reasoning(document)
+    wanted, alternatives = logprobs(document)
     return call._replace(
+        logprobs=call.logprobs or wanted,
+        top_logprobs=max(call.top_logprobs, alternatives),
         max_output_tokens=limit(config, "maxTokens", "max_new_tokens"),
         temperature=number(config, "temperature"),
         reasoning=call.reasoning or thinking.asked,
-        reasoning_effort=call.reasoning_effort or thinking.effort,
+        reasoning_effort=highest(call.reasoning_effort, thinking.effort),
         reasoning_budget=max(call.reasoning_budget, thinking.budget),
     )
 

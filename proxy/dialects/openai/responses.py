@@ -46,7 +46,7 @@ def read(route: Route, document: Document, names: Names) -> ModelCall:
         turns=prompt.turns,
         max_output_tokens=limit(document, "max_output_tokens"),
         temperature=number(document, "temperature"),
-        logprobs=alternatives > 0 or LOGPROBS in items(document, "include"),
+        logprobs=LOGPROBS in items(document, "include") or alternatives > 0,
         top_logprobs=alternatives,
         reasoning=thinking.asked or configured not in {"", "none"},
         reasoning_effort=sampling.highest(thinking.effort, configured),

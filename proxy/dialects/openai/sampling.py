@@ -61,12 +61,13 @@ def reasoning(document: Document) -> Reasoning:
     effort = text(document, "reasoning_effort")
     nested = document.get("reasoning")
     budget = limit(document, "thinking_budget")
-    asked = switch(document, "enable_thinking") or switch(document, "include_reasoning")
+    enabled, included = switch(document, "enable_thinking"), switch(document, "include_reasoning")
+    asked = enabled or included
     if nested is not None:
         inside = fields(nested, "reasoning")
         effort = highest(effort, text(inside, "effort"))
         budget = max(budget, limit(inside, "max_tokens"))
-        asked = asked or switch(inside, "enabled") or text(inside, "summary") != ""
+        asked = any([asked, switch(inside, "enabled"), text(inside, "summary") != ""])
     thinking = document.get("thinking")
     if thinking is not None:
         more, tokens = _thinking(thinking)
@@ -75,7 +76,7 @@ def reasoning(document: Document) -> Reasoning:
         more, level, tokens = gemini.thinking(google)
         asked, effort, budget = asked or more, highest(effort, level), max(budget, tokens)
     template = inner(document, "chat_template_kwargs")
-    asked = asked or switch(template, "enable_thinking") or switch(template, "thinking")
+    asked = any([asked, switch(template, "enable_thinking"), switch(template, "thinking")])
     effort = highest(effort, text(template, "reasoning_effort"))
     return Reasoning(asked or budget > 0 or effort not in {"", "none"}, effort, budget)
 
@@ -124,4 +125,5 @@ def streamed(document: Document) -> bool:
 
 def end_user(document: Document) -> str:
     """The caller's own end-user identifier."""
-    return text(document, "safety_identifier") or text(document, "user")
+    named, user = text(document, "safety_identifier"), text(document, "user")
+    return named or user

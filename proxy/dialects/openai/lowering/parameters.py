@@ -24,7 +24,7 @@ def responses(_route: Route, document: Document, clamps: Clamps) -> tuple[Docume
 
 def images(_route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
     """Lower the number of images."""
-    return apply(document, clamps, {"n": _samples})
+    return apply(document, clamps, _IMAGES)
 
 
 def _max_tokens(document: Document, most: int) -> bool:
@@ -41,6 +41,14 @@ def _max_output_tokens(document: Document, most: int) -> bool:
 
 def _samples(document: Document, most: int) -> bool:
     return bound_all(document, ("n", "best_of"), most)
+
+
+def _images(document: Document, most: int) -> bool:
+    return bound(document, "n", most)
+
+
+def _included_alternatives(document: Document, most: int) -> bool:
+    return bound(document, "top_logprobs", most)
 
 
 def _temperature(document: Document, most: float) -> bool:
@@ -83,6 +91,7 @@ _RESPONSES: Final[dict[str, Bound]] = {
     **_SHARED,
     "max_tokens": _max_output_tokens,
     "logprobs": _no_included_logprobs,
-    "top_logprobs": fewer_alternatives,
+    "top_logprobs": _included_alternatives,
     "reasoning_effort": effort.responses,
 }
+_IMAGES: Final[dict[str, Bound]] = {"n": _images}
