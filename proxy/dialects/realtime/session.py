@@ -139,7 +139,8 @@ def _output_limit(settings: Document, before: int) -> int:
     told = {key: settings[key] for key in _OUTPUT_LIMITS if settings.get(key) is not None}
     if not told:
         return before
-    return 0 if "inf" in told.values() else limit(told, *_OUTPUT_LIMITS)
+    counted = limit({key: value for key, value in told.items() if value != "inf"}, *_OUTPUT_LIMITS)
+    return 0 if "inf" in told.values() else counted
 
 
 def clamp_event(document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
