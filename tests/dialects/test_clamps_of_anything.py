@@ -12,10 +12,12 @@ import pytest
 from proxy.dialects import rewrite
 from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import Clamps
+from proxy.dialects.realtime.session import RealtimeSession, clamp_event
 from proxy.dialects.rewrite import lowered
 from proxy.dialects.wire.keys import READ
 from proxy.errors import CallerError
-from tests.dialects.corpus import Row, put
+from tests.dialects.corpus import EVENTS, Row, put
+from tests.dialects.rows.every import CARRIED
 from tests.dialects.test_clamps import CLAMPED
 
 DOCUMENTS = 600
@@ -76,3 +78,28 @@ def test_whatever_is_read_can_be_lowered_and_stays_lowered(key):
             assert not broken, document
             assert rewrite.clamp(row.route, after_once, after, most) == (after_once, after, ()), document
     assert read > DOCUMENTS // 5
+
+
+def _call(event: dict[str, Any]) -> ModelCall:
+    read = RealtimeSession(CARRIED["openai", "realtime"].route, "m").read_event(json.dumps(event).encode())
+    assert read is not None
+    return read.call
+
+
+def test_whatever_a_session_is_told_can_be_lowered_and_stays_lowered():
+    rng = random.Random("realtime")
+    read = 0
+    for _ in range(4 * DOCUMENTS):
+        for key, value in _document(rng, CARRIED["openai", "realtime"]).items():
+            event = {"type": EVENTS.get(key, "session.update"), key: value}
+            try:
+                _call(event)
+            except CallerError:
+                continue
+            read += 1
+            for most in (LENIENT, STRICT):
+                lowered_event, _ = clamp_event(event, most)
+                after = _call(lowered_event)
+                assert not [name for name, breaks in BROKEN.items() if breaks(after, most)], event
+                assert clamp_event(lowered_event, most) == (lowered_event, ())
+    assert read > DOCUMENTS

@@ -11,9 +11,10 @@ from typing import Any, Final, NamedTuple
 from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import NO_NAMES, Clamps, Document, Names, Route
 from proxy.dialects.openai import content, sampling
+from proxy.dialects.openai.lowering import effort
 from proxy.dialects.openai.responses import read_item
 from proxy.dialects.reading import MAX_NAME_CHARS, Prompt, fields, inner, items, limit, number, text, wrong
-from proxy.dialects.rewrite import Bound, apply, bound, bound_effort
+from proxy.dialects.rewrite import Bound, apply, bound
 from proxy.dialects.wire.strict import DEFAULT_LIMITS, JsonLimits, malformed, read_json
 
 PASSED: Final = frozenset(
@@ -118,9 +119,10 @@ class RealtimeSession:
             tools=tuple(prompt.tools) or call.tools,
             max_output_tokens=_output_limit(settings, call.max_output_tokens),
             temperature=call.temperature if temperature is None else temperature,
-            logprobs=call.logprobs or any(str(name).endswith("logprobs") for name in items(settings, "include")),
+            logprobs=any(str(name).endswith("logprobs") for name in items(settings, "include")) or call.logprobs,
             reasoning=thinking.asked or call.reasoning,
             reasoning_effort=thinking.effort or call.reasoning_effort,
+            reasoning_budget=thinking.budget or call.reasoning_budget,
         )
 
     def _named(self, name: str) -> str:
@@ -165,10 +167,6 @@ def _lower_temperature(settings: Document, most: Any) -> bool:
     return bound(settings, "temperature", most)
 
 
-def _lower_effort(settings: Document, most: Any) -> bool:
-    return bound_effort(settings, "effort", most, inside="reasoning")
-
-
 def _no_logprobs(settings: Document, _: Any) -> bool:
     included = settings.get("include") or []
     kept = [name for name in included if not str(name).endswith("logprobs")]
@@ -181,6 +179,7 @@ def _no_logprobs(settings: Document, _: Any) -> bool:
 _BOUNDS: Final[dict[str, Bound]] = {
     "max_tokens": _lower_limit,
     "temperature": _lower_temperature,
-    "reasoning_effort": _lower_effort,
+    "reasoning_effort": effort.lower,
+    "reasoning_budget": effort.budget,
     "logprobs": _no_logprobs,
 }

@@ -73,10 +73,11 @@ REALTIME = Row(
         "logprobs": _in_both(("include",), ["item.input_audio_transcription.logprobs"], True),
         "reasoning": _in_both(("reasoning", "effort"), "low", True),
         "reasoning_effort": _in_both(("reasoning", "effort"), "high", "high"),
+        "reasoning_budget": _in_both(("reasoning", "max_tokens"), 512, 512),
         "unseen": (*_in_both(("prompt",), {"id": "pmpt_1"}, 1), _item({"type": "input_file", "file_id": "1"})),
     },
     words=REALTIME_WORDS,
-    never="stream n seed top_logprobs reasoning_budget end_user",
+    never="stream n seed top_logprobs end_user",
     carry=as_events,
     method="GET",
 )
