@@ -110,7 +110,8 @@ def drop(holder: Json, keys: frozenset[str]) -> bool:
 class LeadingThought:
     """Text that opens with a tag around a thought.
 
-    `<think>` is what llama.cpp, vLLM and Ollama relay when no reasoning parser is set, `<thought>` what Gemini's compatible paths write.
+    `<think>` is what llama.cpp, vLLM and Ollama relay when no reasoning parser is set, `<thought>` what Gemini's compatible paths write,
+    `<reasoning>` what Bedrock's InvokeModel puts before the answers of gpt-oss.
     Reasoning without the opening tag, which some chat templates put into the prompt instead, looks like any other text.
     """
 
@@ -127,19 +128,19 @@ class LeadingThought:
         if self._over:
             return text
         self._held += text
-        if not self._closing:
-            begun = self._held.lstrip()
-            opened = next((tag for tag in _TAGS if begun.startswith(tag)), "")
-            if not opened:
-                return "" if any(tag.startswith(begun) for tag in _TAGS) and len(self._held) < _MAX_HELD_CHARS else self.end()
-            self._closing = _TAGS[opened]
-            self._held = begun.removeprefix(opened)
-        thought, closed, answer = self._held.partition(self._closing)
-        if not closed:
-            self._held = thought[1 - len(self._closing) :]
-            return ""
-        self._over = True
-        return answer
+        while True:
+            if not self._closing:
+                begun = self._held.lstrip()
+                opened = next((tag for tag in _TAGS if begun.startswith(tag)), "")
+                if not opened:
+                    return "" if any(tag.startswith(begun) for tag in _TAGS) and len(self._held) < _MAX_HELD_CHARS else self.end()
+                self._closing = _TAGS[opened]
+                self._held = begun.removeprefix(opened)
+            thought, closed, answer = self._held.partition(self._closing)
+            if not closed:
+                self._held = thought[1 - len(self._closing) :]
+                return ""
+            self._closing, self._held = "", answer  # which may open with another one: some servers wrap every piece
 
     def end(self) -> str:
         """What was held back and turned out to be no tag."""
@@ -152,7 +153,7 @@ class LeadingThought:
         return self.feed(text if type(text) is str else "") + (self.end() if last else "")
 
 
-_TAGS: Final = {"<think>": "</think>", "<thought>": "</thought>"}
+_TAGS: Final = {"<think>": "</think>", "<thought>": "</thought>", "<reasoning>": "</reasoning>"}
 _MAX_HELD_CHARS: Final = 256
 """White space held back before a tag."""
 
