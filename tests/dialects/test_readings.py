@@ -159,6 +159,14 @@ def test_tools_in_a_body_of_an_unknown_vendors_own_are_named():
     assert any("canary" in text.text for text in call.texts)
 
 
+def test_an_answer_in_the_background_is_refused():
+    route = find_route("POST", "/v1/responses")
+    assert route.read({"input": "x", "background": False}).turns == 1
+    with pytest.raises(CallerError) as refusal:
+        route.read({"input": "x", "background": True})
+    assert (refusal.value.code, refusal.value.param) == ("background_not_offered", "background")
+
+
 def test_a_stored_prompt_of_amazons_is_unseen():
     path = "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3Aprompt%2FABC123/converse"
     assert find_route("POST", path).read({}).unseen == 1

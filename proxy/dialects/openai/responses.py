@@ -8,9 +8,11 @@ from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import Document, Names, Route
 from proxy.dialects.openai import content, sampling
 from proxy.dialects.reading import Prompt, fields, inner, items, limit, model, number, strings, switch, text, whole, wrong
+from proxy.dialects.wire.strict import malformed
 
 LOGPROBS: Final = "message.output_text.logprobs"
 CONFIGURATION: Final = "configuration_update"
+NO_BACKGROUND: Final = "background_not_offered"
 
 _OPAQUE: Final = frozenset({"type", "id", "call_id", "status", "encrypted_content", "result", "fingerprint"})
 """Parts of an item that hold no words: ids, ciphertext, base64."""
@@ -22,6 +24,12 @@ def read(route: Route, document: Document, names: Names) -> ModelCall:
     """Read one Responses request."""
     fields(document, "")
     sampling.refuse_other_models(document)
+    if switch(document, "background"):
+        raise malformed(
+            "An answer in the background can be neither counted nor fetched here; ask for it in the foreground.",
+            NO_BACKGROUND,
+            "background",
+        )
     prompt = Prompt()
     prompt.say("system", text(document, "instructions"))
     configured = items_of(prompt, document.get("input"))

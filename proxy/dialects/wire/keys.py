@@ -14,7 +14,7 @@ from typing import Final
 from proxy.dialects.wire.strict import malformed
 
 _READ: Final = """
-additionalModelRequestFields anthropic_version context_management data_sources prompt_id arguments audio audio_url best_of body budget_tokens bytes cachedContent
+additionalModelRequestFields anthropic_version context_management data_sources prompt_id arguments audio audio_url background best_of body budget_tokens bytes cachedContent
 candidateCount chat_template chat_template_kwargs codeExecutionResult container content contents context conversation custom data
 description document documents echo effort enable_thinking enabled extra_body fallbacks file fileData fileUri file_data file_id format
 function functionDeclarations functionResponse function_call functions generateContentRequest generationConfig google guardContent image
@@ -34,7 +34,7 @@ video video_url
 codeExecution computerUse enterpriseWebSearch fileSearch googleMaps googleSearch googleSearchRetrieval urlContext
 """
 _COMMON: Final = """
-background cachePoint cache_control call_id custom_id detail dimensions encoding_format frequency_penalty functionCall id
+cachePoint cache_control call_id custom_id detail dimensions encoding_format frequency_penalty functionCall id
 inputSchema keep_alive logit_bias max_tool_calls parallel_tool_calls presence_penalty prompt_cache_key quality reasoningContent
 safetySettings service_tier signature size speed status stop stopSequences stop_sequences store strict thoughtSignature toolSpec
 toolUse toolUseId tool_choice topK topP top_k top_p truncation verbosity voice
