@@ -248,8 +248,11 @@ class Handler:
             return None
         call, document, hide_usage, changed = decision.call, asked.document, False, False
         if decision.clamps and document:
-            document, call, record.clamped = rewrite.clamp(route, document, call, decision.clamps)
+            aliases = decision.rules.vocabulary.models.aliases
+            document, call, record.clamped = rewrite.clamp(route, document, call, decision.clamps, aliases)
             changed = bool(record.clamped)
+        if "reasoning" in decision.strips:
+            changed = rewrite.keep_reasoning_apart(document) or changed
         if decision.counts_tokens and call.stream:
             hide_usage = rewrite.force_usage(route, document)
         sent = orjson.dumps(document) if changed or hide_usage else asked.raw

@@ -132,9 +132,15 @@ def model(route: Route, document: Document, names: Names) -> str:
         name = route.model
     elif type(name) is not str or not name.isprintable() or len(name) > MAX_NAME_CHARS:
         raise wrong("model", f"a printable string of at most {MAX_NAME_CHARS} characters")
-    elif route.model and name != route.model:
+    return one_model(route.model, name, names)
+
+
+def one_model(in_path: str, in_body: str, names: Names) -> str:
+    """The canonical name that path and body agree on; either may be "" or an alias, as an Azure deployment is one of its model."""
+    name = names.get(in_body, in_body) or names.get(in_path, in_path)
+    if in_path and names.get(in_path, in_path) != name:
         raise malformed("The path and the body name different models.", "ambiguous_model", "model")
-    return names.get(name, name)
+    return name
 
 
 def role(message: Document, roles: Mapping[str, str]) -> str:

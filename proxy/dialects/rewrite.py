@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from proxy.dialects.call import ModelCall
-from proxy.dialects.dialect import Clamps, Document, Route
+from proxy.dialects.dialect import NO_NAMES, Clamps, Document, Names, Route
 
 EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 """Reasoning efforts from the lowest to the highest, over all APIs."""
@@ -22,7 +22,9 @@ _RANK: Final = {effort: rank for rank, effort in enumerate(EFFORTS)}
 _USAGE_ON_REQUEST: Final = frozenset({"chat.completions", "completions"})
 
 
-def clamp(route: Route, document: Document, call: ModelCall, clamps: Clamps) -> tuple[Document, ModelCall, tuple[str, ...]]:
+def clamp(
+    route: Route, document: Document, call: ModelCall, clamps: Clamps, names: Names = NO_NAMES
+) -> tuple[Document, ModelCall, tuple[str, ...]]:
     """The document and the call within the bounds, and the parameters that had to change.
 
     The document given is left as it is. Without a change it is returned itself.
@@ -30,7 +32,7 @@ def clamp(route: Route, document: Document, call: ModelCall, clamps: Clamps) -> 
     changed_document, changed = route.dialect.clamp(route, document, clamps)
     if not changed:
         return document, call, ()
-    return changed_document, route.read(changed_document)._replace(model=call.model), changed
+    return changed_document, route.read(changed_document, names), changed
 
 
 def apply(document: Document, clamps: Clamps, bounds: Mapping[str, Bound]) -> tuple[Document, tuple[str, ...]]:
@@ -54,6 +56,11 @@ def force_usage(route: Route, document: Document) -> bool:
         return False
     document["stream_options"] = {**options, "include_usage": True}
     return True
+
+
+def keep_reasoning_apart(document: Document) -> bool:
+    """Take back, in place, a demand to leave the reasoning inside the text (llama.cpp, Groq), from where it can't be removed."""
+    return document.pop("reasoning_format", None) is not None
 
 
 def lowered(effort: str, most: str) -> bool:

@@ -16,7 +16,7 @@ from proxy.dialects.ollama.dialect import ENDPOINTS as OLLAMA_ENDPOINTS
 from proxy.dialects.ollama.dialect import OLLAMA
 from proxy.dialects.openai.addresses import ENDPOINTS as OPENAI_ENDPOINTS
 from proxy.dialects.openai.dialect import AZURE, OPENAI
-from proxy.dialects.wire.paths import ambiguous, canonical
+from proxy.dialects.wire.paths import ambiguous, segments
 from proxy.errors import CallerError, Fault
 
 __all__ = ["ENDPOINTS", "Route", "dialect_for_errors", "find_route"]
@@ -72,9 +72,9 @@ def find_route(method: str, path: str) -> Route:
     route = _EXACT.get((method, path))
     if route is not None:
         return route
-    segments = canonical(path).split("/")
+    parts = segments(path)
     node: _Tree = _TREE
-    for segment in segments[1:]:
+    for segment in parts[1:]:
         below = node.get(segment)
         if below is None:
             below = node.get(_ANY + segment[segment.rindex(":") :] if ":" in segment else _ANY) or node.get(_ANY)
@@ -87,14 +87,14 @@ def find_route(method: str, path: str) -> Route:
     if method not in methods:
         raise CallerError(Fault.METHOD, f"This address takes {' or '.join(sorted(methods))}.")
     row, place = methods[method]
-    return Route(row.dialect, row.endpoint, row.kind, _named(row.path, segments, place), row.stream)
+    return Route(row.dialect, row.endpoint, row.kind, _named(row.path, parts, place), row.stream)
 
 
-def _named(template: str, segments: list[str], place: int) -> str:
+def _named(template: str, parts: list[str], place: int) -> str:
     if not place:
         return ""
     action = template.split("/")[place].partition("}")[2]
-    name = segments[place].removesuffix(action)
+    name = parts[place].removesuffix(action)
     if not name:
         raise ambiguous()
     return name

@@ -1,21 +1,33 @@
-"""Microseconds to read a request, a row per dialect: 2 kB and 200 kB of prompt, from raw bytes to ModelCall.
+"""What each dialect costs, a row for each: `python tests/bench/dialects.py`.
 
-`spaced` is the same document as `requests` and `curl` send it, with blanks: it takes the slower check for duplicate keys.
+Microseconds to read a request of 2 kB and of 200 kB, from raw bytes to ModelCall, and for each streamed event of the answer, passed and
+stripped. `spaced` is the same document as `requests` and `curl` send it, with blanks: it takes the slower check for duplicate keys.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 import timeit
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import orjson
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from proxy.dialects.batch import read_upload
 from proxy.dialects.body import JsonLimits, read_json
 from proxy.dialects.realtime.session import RealtimeSession
 from proxy.dialects.routes import find_route
+from tests.bench.streams import NOTHING, STREAMS, STRIPS, event_us
 
+EVENTS: Final = {
+    "openai chat": "openai chat", "azure chat": "openai chat", "openai responses": "openai responses",
+    "anthropic messages": "anthropic messages", "gemini generateContent": "gemini sse", "bedrock converse": "bedrock converse",
+    "bedrock invoke": "bedrock invoke", "ollama chat": "ollama chat",
+}  # fmt: skip
+"""Request to the stream that answers it."""
 SIZES: Final = (2_000, 200_000)
 LIMITS: Final = JsonLimits()
 _REPEATS: Final = 5
@@ -84,11 +96,20 @@ def rows(size: int) -> list[tuple[str, int, float, float]]:
 
 
 def main() -> None:
-    """Print the table."""
-    print(f"{'request':<26}{'bytes':>9}{'compact us':>12}{'spaced us':>12}")
-    for size in SIZES:
-        for name, length, compact, spaced in rows(size):
-            print(f"{name:<26}{length:>9}{compact:>12.1f}{spaced:>12.1f}")
+    """Print the tables."""
+    print(f"{'us for':<24}{'2 kB':>10}{'spaced':>10}{'200 kB':>10}{'spaced':>10}{'an event':>10}{'stripped':>10}")
+    for (name, _, *small), (_, _, *large) in zip(*map(rows, SIZES), strict=True):
+        times = [f"{spent:>10.1f}" for spent in (*small, *large)]
+        if name in EVENTS:
+            dialect, endpoint, media, event = STREAMS[EVENTS[name]]
+            spoken = "azure" if name == "azure chat" else dialect
+            times += [f"{event_us(spoken, endpoint, media, event, strips):>10.2f}" for strips in (NOTHING, STRIPS)]
+        print(f"{name:<24}{''.join(times)}")
+    _print_others()
+
+
+def _print_others() -> None:
+    print(f"\n{'us for':<26}{'bytes':>9}")
     chat = samples(SIZES[0])[0].document
     line = orjson.dumps({"custom_id": "1", "method": "POST", "url": "/v1/chat/completions", "body": chat})
     form = b'--cut\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nbatch\r\n'

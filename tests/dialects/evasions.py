@@ -92,6 +92,41 @@ def _key_cases(reader: str, row: Row) -> Iterator[Case]:
                 yield case(f"{trick} instead of it", (spelt, probe.value), own=without)
 
 
+class Lookalike(NamedTuple):
+    """A body with a key that some server may take for `key`; what has to become of it depends on what the reader makes of the key."""
+
+    reader: str
+    key: str
+    raw: bytes
+
+
+def lookalikes_anywhere() -> Iterator[Lookalike]:
+    """Every key of every document in the matrix, at its place, with a look-alike beside or instead of it."""
+    for reader, row in READERS.items():
+        documents = [row.least]
+        documents += [put(row.least, path, value) for path, value in row.words]
+        documents += [put(row.least, probe.path, probe.value) for probes in row.probes.values() for probe in probes]
+        for document in documents:
+            if "generateContentRequest" in document:
+                document.pop("contents")
+            for path in _keys(document):
+                key = str(path[-1])
+                holder = _at(document, path[:-1])
+                without = {name: value for name, value in holder.items() if name != key}
+                for own in (holder, without):
+                    for _, spelt in lookalikes(key):
+                        inside = Doubled(own, (spelt, holder[key]))
+                        yield Lookalike(reader, key, write(put(document, path[:-1], inside) if path[:-1] else inside).encode())
+
+
+def _keys(value: Any, path: Path = ()) -> Iterator[Path]:
+    places = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inside in places:
+        if isinstance(key, str):
+            yield (*path, key)
+        yield from _keys(inside, (*path, key))
+
+
 REFUSED_WHOLE = {
     "nothing": b"",
     "null": b"null",

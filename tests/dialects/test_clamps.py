@@ -220,6 +220,60 @@ def test_an_effort_is_set_for_models_that_would_choose_more_by_themselves():
         assert place == "low"
 
 
+@pytest.mark.parametrize("most", ["low", "minimal", "none"])
+def test_thinking_whose_effort_is_left_to_the_api_is_lowered_too(most):
+    claude: dict[str, Any] = {"thinking": {"type": "adaptive"}}
+    cases = (
+        ("/v1/messages", {"messages": [{"role": "user", "content": "x"}], **claude}),
+        ("/model/anthropic.c/invoke", {"messages": [{"role": "user", "content": "x"}], **claude}),
+        (
+            "/model/anthropic.c/converse",
+            {"messages": [{"role": "user", "content": [{"text": "x"}]}], "additionalModelRequestFields": claude},
+        ),
+    )
+    for path, document in cases:
+        route = find_route("POST", path)
+        call = route.read(document)
+        _, after, changed = rewrite.clamp(route, document, call, {"reasoning_effort": most})
+        assert (call.reasoning_effort, changed) == ("", ("reasoning_effort",))
+        assert (after.reasoning, after.reasoning_effort) == ((False, "") if most == "none" else (True, "low"))
+        assert rewrite.clamp(route, document, call, {"reasoning_effort": "high"})[2] == ()
+
+
+def test_a_budget_that_is_left_to_gemini_is_set():
+    route = find_route("POST", "/v1beta/models/gemini-x:generateContent")
+    document: dict[str, Any] = {"contents": [{"parts": [{"text": "x"}]}], "generationConfig": {"thinkingConfig": {"includeThoughts": True}}}
+    _, after, changed = rewrite.clamp(route, document, route.read(document), {"reasoning_budget": 700})
+    assert (after.reasoning_budget, changed) == (700, ("reasoning_budget",))
+    document["generationConfig"]["thinkingConfig"]["thinkingLevel"] = "LOW"
+    assert rewrite.clamp(route, document, route.read(document), {"reasoning_budget": 700})[2] == ()
+
+
+def test_a_demand_to_leave_the_reasoning_inside_the_text_is_taken_back():
+    document = {"messages": [], "reasoning_format": "none"}
+    assert rewrite.keep_reasoning_apart(document)
+    assert document == {"messages": []}
+    assert not rewrite.keep_reasoning_apart(document)
+
+
+def test_a_limit_of_nothing_is_no_limit_to_ollama():
+    route = find_route("POST", "/api/generate")
+    document = {"prompt": "x", "options": {"num_predict": 0}}
+    assert rewrite.clamp(route, document, route.read(document), {"max_tokens": 50})[1].max_output_tokens == 50
+
+
+def test_an_effort_of_novas_own_is_lowered_beside_its_parameters():
+    route = find_route("POST", "/model/amazon.nova-2/invoke")
+    document: dict[str, Any] = {
+        "messages": [{"role": "user", "content": [{"text": "x"}]}],
+        "inferenceConfig": {},
+        "reasoningConfig": {"type": "enabled", "maxReasoningEffort": "high"},
+    }
+    for most, expected in (("low", (True, "low")), ("none", (False, ""))):
+        after = rewrite.clamp(route, document, route.read(document), {"reasoning_effort": most})[1]
+        assert (after.reasoning, after.reasoning_effort) == expected
+
+
 def test_anthropic_thinking_below_its_least_budget_is_switched_off():
     route = find_route("POST", "/v1/messages")
     document = {"messages": [{"role": "user", "content": "x"}], "max_tokens": 8000, "thinking": {"type": "enabled", "budget_tokens": 4000}}

@@ -6,18 +6,21 @@ import base64
 import json
 import shutil
 import subprocess
+from functools import partial
 from typing import Any
 
 import pytest
 
 from proxy.dialects.body import JsonLimits, read_json
 from proxy.dialects.call import ModelCall
+from proxy.dialects.dialect import Route
 from proxy.dialects.routes import find_route
-from proxy.dialects.wire.keys import READ, fold
 from proxy.errors import CallerError, Fault
-from tests.dialects.evasions import READERS, Case, cases
+from tests.dialects.corpus import fault_of
+from tests.dialects.evasions import READERS, Case, cases, lookalikes_anywhere
 
 CASES = list(cases())
+LOOKALIKES = list(lookalikes_anywhere())
 LIMITS = JsonLimits()
 
 
@@ -25,11 +28,15 @@ def _read(case: Case) -> ModelCall:
     return find_route("POST", case.row.path).read(read_json(case.raw, LIMITS))
 
 
-def _outcome(case: Case) -> ModelCall | Fault:
+def _outcome_of(raw: bytes, route: Route) -> ModelCall | Fault:
     try:
-        return _read(case)
+        return route.read(read_json(raw, LIMITS))
     except CallerError as error:
         return error.fault
+
+
+def _outcome(case: Case) -> ModelCall | Fault:
+    return _outcome_of(case.raw, find_route("POST", case.row.path))
 
 
 def test_there_are_many_cases_for_every_reader():
@@ -52,23 +59,44 @@ def test_what_is_accepted_is_what_python_reads(reader):
             assert _outcome(case) == route.read(json.loads(case.raw)), case.trick
 
 
+FOLDS = str.maketrans({"\u017f": "s", "\u212a": "k"} | {chr(ord("A") + at): chr(ord("a") + at) for at in range(26)})
+"""The case folding of Go's encoding/json: ASCII letters, and the two characters beyond that fold to one (fold.go)."""
+
+
+def _as_go(raw: bytes, key: str) -> Any:
+    """What a Go server reads that has a field `key`: any key that folds to it is it, and the last one counts."""
+    folded = key.translate(FOLDS)
+
+    def fill(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        return {key if name.translate(FOLDS) == folded else name: value for name, value in pairs}
+
+    return json.loads(raw, object_pairs_hook=fill)
+
+
 @pytest.mark.parametrize("reader", READERS)
-def test_what_is_accepted_is_what_go_reads(reader):
-    for case in CASES:
-        if case.reader == reader and not case.refused:
-            route = find_route("POST", case.row.path)
-            assert _outcome(case) == route.read(json.loads(case.raw, object_pairs_hook=_as_go)), case.trick
-
-
-def _as_go(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """How encoding/json fills a struct: an exact key or one that folds to it, whichever comes last."""
-    exact = {fold(key): key for key in READ}
-    return {exact.get(fold(key), key): value for key, value in pairs}
+def test_a_key_that_go_takes_for_another_changes_nothing_that_is_read_or_is_refused(reader):
+    route = find_route("POST", READERS[reader].path)
+    tried = 0
+    for found in LOOKALIKES:
+        if found.reader != reader:
+            continue
+        tried += 1
+        call = _outcome_of(found.raw, route)
+        if isinstance(call, Fault):
+            assert call is Fault.MALFORMED
+            continue
+        seen = route.read(_as_go(found.raw, found.key))
+        ours = "\n".join(text.text for text in call.texts)
+        assert call == seen._replace(texts=call.texts, input_tokens=call.input_tokens), found.raw
+        assert all(line in ours for text in seen.texts for line in text.text.split("\n")), found.raw
+        assert call == route.read(json.loads(found.raw)), found.raw
+    assert tried > 8
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 def test_what_is_accepted_is_what_node_reads():
     accepted = [case.raw for case in CASES if not case.refused and b"9999999999" not in case.raw]  # node rounds what is above 2**53
+    accepted += {found.raw for found in LOOKALIKES if fault_of(partial(read_json, found.raw, LIMITS)) is None}
     program = (
         "const lines = require('fs').readFileSync(0, 'ascii').trim().split('\\n');"
         "for (const line of lines) console.log(JSON.stringify(JSON.parse(Buffer.from(line, 'base64').toString('utf8'))));"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from proxy.dialects.call import Text
 from proxy.dialects.dialect import RouteKind
 from proxy.dialects.reading import strings
+from proxy.dialects.rewrite import clamp
 from proxy.dialects.routes import ENDPOINTS, find_route
 from proxy.dialects.tokens import of_texts
 from proxy.dialects.wire.keys import KNOWN, READ, check_spelling, fold
@@ -36,6 +37,26 @@ def test_a_path_and_a_body_that_name_different_models_are_refused(path):
     with pytest.raises(CallerError) as refusal:
         route.read({**document, "model": "other"})
     assert (refusal.value.code, refusal.value.param) == ("ambiguous_model", "model")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/openai/deployments/short/chat/completions", "/v1/engines/short/completions", "/v1beta/models/short:generateContent"],
+)
+def test_a_path_and_a_body_may_name_one_model_by_an_alias_of_it(path):
+    document: dict[str, Any] = {"messages": USER, "prompt": "x", "contents": [{"parts": [{"text": "x"}]}]}
+    aliases = {"short": "long", "brief": "long"}
+    for named in ("short", "long", "brief", ""):
+        assert find_route("POST", path).read({**document, "model": named}, aliases).model == "long"
+    assert fault_of(lambda: find_route("POST", path).read({**document, "model": "other"}, aliases)) is Fault.MALFORMED
+
+
+def test_what_is_lowered_keeps_the_model_that_path_and_body_agree_on():
+    route = find_route("POST", "/openai/deployments/short/chat/completions")
+    document = {"model": "long", "messages": USER, "n": 5}
+    names = {"short": "long"}
+    lowered, call, changed = clamp(route, document, route.read(document, names), {"n": 1}, names)
+    assert (lowered["model"], call.model, call.n, changed) == ("long", "long", 1, ("n",))
 
 
 @pytest.mark.parametrize("key", ROWS, ids="-".join)
@@ -105,6 +126,50 @@ def test_every_vendors_body_is_read(model, document):
     assert any("canary" in text.text for text in call.texts)
     assert (call.model, call.max_output_tokens, call.stream) == (model, 9, False)
     assert find_route("POST", f"/model/{model}/invoke-with-response-stream").read(document).stream
+
+
+def test_of_several_spellings_of_one_parameter_the_most_counts():
+    spelt: dict[str, Any] = {
+        "reasoning_effort": "low", "chat_template_kwargs": {"reasoning_effort": "high"}, "reasoning": {"effort": "medium", "max_tokens": 7},
+        "thinking_budget": 5, "thinking": {"type": "enabled", "budget_tokens": 9},
+    }  # fmt: skip
+    call = CHAT.read({"messages": USER, **spelt})
+    assert (call.reasoning_effort, call.reasoning_budget) == ("high", 9)
+    converse = {"messages": [{"role": "user", "content": [{"text": "x"}]}], "outputConfig": {"effort": "low"}}
+    call = find_route("POST", "/model/m/converse").read({**converse, "additionalModelRequestFields": spelt})
+    assert (call.reasoning_effort, call.reasoning_budget) == ("high", 9)
+
+
+@pytest.mark.parametrize(
+    "extra", [{"max_completion_tokens": 9}, {"num_generations": 5}, {"inferenceConfig": {"maxTokens": 9}}, {"system": "x"}]
+)
+def test_what_converse_has_a_field_for_may_not_be_set_again_for_the_model(extra):
+    route = find_route("POST", "/model/amazon.nova/converse")
+    document = {"messages": [{"role": "user", "content": [{"text": "x"}]}]}
+    with pytest.raises(CallerError) as refusal:
+        route.read({**document, "additionalModelRequestFields": extra})
+    assert refusal.value.code == "ambiguous_key"
+    assert route.read({**document, "additionalModelRequestFields": {"inferenceConfig": {"topK": 20}}}).model == "amazon.nova"
+
+
+def test_tools_in_a_body_of_an_unknown_vendors_own_are_named():
+    document = {"message": "x", "tools": [{"name": "look_up", "description": "canary"}], "tool_results": [{"outputs": []}]}
+    call = find_route("POST", "/model/cohere.command-r/invoke").read(document)
+    assert (call.tools, call.tool_results) == (("look_up",), 1)
+    assert any("canary" in text.text for text in call.texts)
+
+
+def test_an_answer_in_the_background_is_refused():
+    route = find_route("POST", "/v1/responses")
+    assert route.read({"input": "x", "background": False}).turns == 1
+    with pytest.raises(CallerError) as refusal:
+        route.read({"input": "x", "background": True})
+    assert (refusal.value.code, refusal.value.param) == ("background_not_offered", "background")
+
+
+def test_a_stored_prompt_of_amazons_is_unseen():
+    path = "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3Aprompt%2FABC123/converse"
+    assert find_route("POST", path).read({}).unseen == 1
 
 
 def test_a_tool_result_alone_is_no_turn_of_the_user():

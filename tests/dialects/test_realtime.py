@@ -68,6 +68,28 @@ def test_every_text_of_an_item_is_read(at):
         assert any(CANARY in text.text for text in event.call.texts)
 
 
+def test_a_limit_that_is_lifted_again_is_none():
+    session = _session()
+    for settings, limit in (({"max_output_tokens": 77}, 77), ({"instructions": "x"}, 77), ({"max_response_output_tokens": "inf"}, 0)):
+        event = session.read_event(_event("session.update", session=settings))
+        assert event is not None
+        assert event.call.max_output_tokens == limit
+    asked = session.read_event(_event("response.create", response={"max_output_tokens": "inf"}))
+    assert asked is not None
+    assert asked.call.max_output_tokens == 0
+
+
+def test_the_model_of_a_transcription_is_read():
+    for settings in ({"audio": {"input": {"transcription": {"model": "alias"}}}}, {"input_audio_transcription": {"model": "alias"}}):
+        event = _session("m").read_event(_event("session.update", session=settings))
+        assert event is not None
+        assert event.transcribed is not None
+        assert (event.transcribed.model, event.call.model) == ("gpt-realtime", "m")
+    both = {"audio": {"input": {"transcription": {"model": "a"}}}, "input_audio_transcription": {"model": "b"}}
+    with pytest.raises(CallerError):
+        _session().read_event(_event("session.update", session=both))
+
+
 def test_items_are_counted_over_the_session():
     session = _session()
     parts = [{"type": "input_text", "text": "hi"}, {"type": "input_audio", "audio": "AA"}, {"type": "input_image", "image_url": "u"}]
@@ -96,7 +118,8 @@ def test_events_without_words_or_settings_pass(kind):
         b"", b"[]", b"{", b"{}", b'{"type":5}', _event("session.create"), _event("transcription_session.update"), _event("Session.Update"),
         _event("session.update", session=[]), _event("session.update", session={"instructions": 5}), _event("session.update", session={"tools": {}}),
         _event("session.update", session={"Instructions": "x"}), _event("session.update", session={"max_output_tokens": "many"}),
-        _event("response.create", response={"input": "x"}), _event("response.create", Response={"instructions": "x"}),
+        _event("response.create", response={"input": "x"}), _event("session.update", session={"max_output_tokens": "inf", "max_response_output_tokens": []}),
+        _event("response.create", Response={"instructions": "x"}),
         _event("conversation.item.create"), _event("conversation.item.create", item="x"),
         b'{"type":"session.update","type":"response.cancel"}', b'{"type":"response.cancel","session":{},"session":{}}', b'{"type":"\\ud800"}',
     ],

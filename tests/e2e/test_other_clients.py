@@ -176,7 +176,7 @@ def _kinds(blocks: Any) -> set[str]:
 
 
 def test_amazons_client_gets_its_answers_streamed_or_not(bedrock):
-    whole = bedrock.converse(modelId="maker.model", messages=TURN)
+    whole = bedrock.converse(modelId="arn:aws:bedrock:us-east-1:123456789012:inference-profile/maker.model", messages=TURN)
     assert whole["usage"]["totalTokens"] == 30
     assert _kinds(whole["output"]["message"]["content"]) == {"reasoningContent", "text", "toolUse"}
     events = list(bedrock.converse_stream(modelId="maker.model", messages=TURN)["stream"])
@@ -190,6 +190,8 @@ def test_amazons_client_raises_its_own_errors(bedrock):
     for call in (bedrock.converse, bedrock.converse_stream):
         with pytest.raises(bedrock.exceptions.AccessDeniedException, match="Not offered"):
             call(modelId="maker.forbidden", messages=TURN)
+        with pytest.raises(bedrock.exceptions.AccessDeniedException, match="Not offered"):
+            call(modelId="arn:aws:bedrock:us-east-1:123456789012:inference-profile/maker.forbidden", messages=TURN)
     with pytest.raises(bedrock.exceptions.AccessDeniedException):
         bedrock.invoke_model(modelId="maker.forbidden", body=BODY)
     bedrock.converse(modelId="maker.model-limited", messages=TURN)

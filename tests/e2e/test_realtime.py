@@ -37,6 +37,7 @@ def test_a_conversation_passes_and_its_usage_is_recorded(talk, model):
         spoken("the launch codes"),
         {"type": "response.create", "response": {"instructions": "launch code"}},
         {"type": "session.update", "session": {"model": "forbidden"}},
+        {"type": "session.update", "session": {"audio": {"input": {"transcription": {"model": "forbidden"}}}}},
     ],
 )
 def test_a_refused_event_ends_the_session_with_a_policy_code_and_an_error_event(talk, model, event):

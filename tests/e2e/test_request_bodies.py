@@ -7,11 +7,13 @@ import hashlib
 import json
 import random
 import zlib
+from typing import Any
 
 import brotli
 import pytest
 import zstandard
 
+from tests.dialects.rows.every import ROWS
 from tests.e2e.conftest import CHAT, read_answer, status
 
 
@@ -109,6 +111,56 @@ def test_a_body_with_two_readings_is_refused_in_the_words_of_the_api(front, body
     assert status(answer) == 400
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["type"] == "invalid_request_error"
     assert proxy.origin.requests == []
+
+
+def test_reasoning_that_must_go_may_not_be_asked_for_inside_the_text(front):
+    proxy = front(policies={"p.yaml": "rules:\n  - {id: terms.strip, when: request.n == 1, then: {strip: [reasoning]}}\n"})
+    for body in (CHAT[:-1] + b',"reasoning_format":"none"}', CHAT):
+        assert status(proxy.post(body)) == 200
+    assert [request.body for request in proxy.origin.requests] == [CHAT, CHAT]
+
+
+ENDPOINTS = sorted((key, row) for key, row in ROWS.items() if key[1] != "models.show")
+RANDOM_BODIES = 10_000
+PIPELINED = 50
+
+
+def _body(rng: random.Random, least: dict[str, Any]) -> bytes:
+    """A body that its endpoint takes, with words and fields that nobody reads, written in one of many ways."""
+
+    def value(depth: int = 0) -> Any:
+        kind = rng.randrange(7 if depth < 3 else 5)
+        if kind < 2:
+            return "".join(chr(rng.randrange(0x20, 0xD7FF)) for _ in range(rng.randrange(20)))
+        if kind < 5:
+            return [None, True, rng.uniform(-1e9, 1e9), rng.getrandbits(60), 1e-300][rng.randrange(5)]
+        inside = [value(depth + 1) for _ in range(rng.randrange(4))]
+        return inside if kind == 5 else {f"k{at}": one for at, one in enumerate(inside)}
+
+    document = {**least, **{f"x_{at}": value() for at in range(rng.randrange(4))}}
+    pairs = list(document.items())
+    rng.shuffle(pairs)
+    separators = rng.choice([(",", ":"), (", ", ": "), (" ,\n", " :\t")])
+    return json.dumps(dict(pairs), ensure_ascii=rng.random() < 0.5, separators=separators).encode()
+
+
+def test_ten_thousand_bodies_of_every_endpoint_pass_byte_for_byte(front):
+    rng = random.Random(20_261_128)
+    proxy = front()
+    sent: list[bytes] = []
+    with proxy.connect() as client, client.makefile("rb") as answers:
+        while len(sent) < RANDOM_BODIES:
+            batch = [(row, _body(rng, row.least)) for _, row in rng.choices(ENDPOINTS, k=PIPELINED)]
+            lines = b"POST %b HTTP/1.1\r\nhost: p\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
+            client.sendall(b"".join(lines % (row.path.encode(), len(body), body) for row, body in batch))
+            sent += [body for _, body in batch]
+            for row, body in batch:
+                status_line = answers.readline()
+                assert status_line.startswith(b"HTTP/1.1 200"), (row.path, body, status_line)
+                while (line := answers.readline()) != b"\r\n":
+                    assert line
+                assert answers.read(2) == b"{}"
+    assert [request.body for request in proxy.origin.requests] == sent
 
 
 def test_bodies_and_answers_pass_byte_for_byte_when_no_policy_changes_them(front):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import tracemalloc
 
+import orjson
 import pytest
 
 from proxy.dialects.call import Usage
 from proxy.errors import UpstreamError
 from proxy.inspection.bodies import MAX_READ_BYTES, MAX_STRIP_BYTES, BodyReader, BodyStripper
+from proxy.inspection.inspector import inspector_for
 from proxy.inspection.shapes.gemini import CANDIDATES
 from proxy.inspection.shapes.openai import ANSWERS
 from tests.inspection.answers import BOTH, fed
@@ -90,3 +92,17 @@ def test_a_cut_body_sends_nothing():
         inspector.feed(b"{")
         assert inspector.cut(b"data: x\n\n") == b""
         assert inspector.feed(b"}") == inspector.close() == b""
+
+
+def test_what_makers_on_bedrock_tell_of_log_probabilities_goes_too():
+    cohere = {
+        "generations": [{"text": "Hi", "likelihood": -1.5, "token_likelihoods": [{"token": "Hi", "likelihood": -1.5}]}],
+        "prompt": "x",
+    }
+    converse = {"output": {"message": {"content": [{"text": "Hi"}]}}, "additionalModelResponseFields": {"logprobs": [1]}}
+    for answer, stripped in (
+        (cohere, {"generations": [{"text": "Hi"}], "prompt": "x"}),
+        (converse, {"output": converse["output"]}),
+    ):
+        inspector = inspector_for("bedrock", "invoke", "application/json", frozenset({"logprobs"}), hide_usage=False, status=200)
+        assert orjson.loads(fed(inspector, orjson.dumps(answer))) == stripped

@@ -17,7 +17,6 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from botocore.config import Config
 
-from proxy.dialects.routes import dialect_for_errors
 from tests.inspection.answers import ANSWERS, BOTH, fed
 
 ASKED: Any = [{"role": "user", "content": "Hello"}]
@@ -235,34 +234,3 @@ def test_boto_decodes_the_chunks_of_a_stripped_invocation():
     chunks = stripped("bedrock/invoke_anthropic_stream.bin", with_boto(read))
     assert sum(b"content_block_start" in chunk for chunk in chunks) == 2
     assert b"hinking_delta" not in b"".join(chunks)
-
-
-CUT = b"The budget is used up."
-
-
-def cut_after(name: str, size: int) -> bytes:
-    """The first bytes of a golden stream, cut by policy in the dialect's own words."""
-    answer = ANSWERS[name]
-    inspector = answer.inspector()
-    word = {"anthropic": "/v1/messages", "openai": "/v1/chat/completions"}[answer.dialect]
-    return inspector.feed(answer.sent[:size]) + inspector.cut(dialect_for_errors(word).error_event("budget_exhausted", CUT.decode()))
-
-
-@pytest.mark.parametrize("name", ["openai/chat_stream.sse", "openai/responses_stream.sse"])
-def test_a_cut_stream_raises_in_openai(name):
-    use = streamed_chat if "chat" in name else streamed_response
-    answer = ANSWERS[name]
-    boundary = answer.sent.index(b"\n\n", 900) + 2
-    with pytest.raises(openai.APIError, match="budget"):
-        through(cut_after(name, boundary), answer.content_type, with_openai(use))
-    with pytest.raises(Exception, match=r".+"):
-        through(cut_after(name, boundary - 7), answer.content_type, with_openai(use))
-
-
-def test_a_cut_stream_raises_in_anthropic():
-    answer = ANSWERS["anthropic/messages_stream.sse"]
-    boundary = answer.sent.index(b"\n\n", 900) + 2
-    with pytest.raises(anthropic.APIStatusError, match="budget"):
-        through(cut_after("anthropic/messages_stream.sse", boundary), answer.content_type, with_anthropic(streamed_message))
-    with pytest.raises(Exception, match=r".+"):
-        through(cut_after("anthropic/messages_stream.sse", boundary - 7), answer.content_type, with_anthropic(streamed_message))

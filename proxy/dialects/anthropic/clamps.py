@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from proxy.dialects.dialect import Clamps, Document, Route
-from proxy.dialects.rewrite import DEFAULT_TEMPERATURE, Bound, apply, bound_effort, bound_or_set
+from proxy.dialects.rewrite import DEFAULT_TEMPERATURE, Bound, apply, bound_effort, bound_or_set, lowered, nested
 
 LEAST_BUDGET: Final = 1_024
 """The smallest thinking budget that the API takes (anthropic SDK, ThinkingConfigEnabledParam)."""
+
+DEFAULT_EFFORT: Final = "high"
+"""What a model that decides for itself how long to think does when the effort is left out (effort guide)."""
 
 
 def messages(_route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
@@ -49,18 +52,24 @@ def lower_budget(document: Document, key: str, most: int) -> bool:
     return True
 
 
-def _effort(document: Document, most: str) -> bool:
+def lower_effort(document: Document, most: str) -> bool:
     """Lower `output_config.effort`. The API has no effort "none": thinking is switched off instead, and the effort left at low."""
-    changed = False
-    if most == "none" and (document.get("thinking") or {}).get("type", "disabled") != "disabled":
+    thinking = document.get("thinking")
+    kind = thinking.get("type", "disabled") if type(thinking) is dict else "disabled"
+    least = "low" if most in {"none", "minimal"} else most
+    if most == "none" and kind != "disabled":
         document["thinking"] = {"type": "disabled"}
-        changed = True
-    return bound_effort(document, "effort", "low" if most in {"none", "minimal"} else most, inside="output_config") or changed
+        bound_effort(document, "effort", least, inside="output_config")
+        return True
+    if kind == "adaptive" and (document.get("output_config") or {}).get("effort") is None and lowered(DEFAULT_EFFORT, least):
+        nested(document, "output_config")["effort"] = least
+        return True
+    return bound_effort(document, "effort", least, inside="output_config")
 
 
 _MESSAGES: Final[dict[str, Bound]] = {
     "temperature": _temperature,
-    "reasoning_effort": _effort,
+    "reasoning_effort": lower_effort,
     "max_tokens": _max_tokens,
     "reasoning_budget": _budget,
 }

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from proxy.dialects.anthropic import clamps as anthropic
-from proxy.dialects.bedrock import invoke
+from proxy.dialects.bedrock import invoke, vendors
+from proxy.dialects.bedrock.converse import EXTRA
 from proxy.dialects.dialect import Clamps, Document, Route
+from proxy.dialects.openai.lowering import effort as spellings
 from proxy.dialects.openai.lowering import parameters as openai
 from proxy.dialects.openai.sampling import OUTPUT_LIMITS
 from proxy.dialects.rewrite import DEFAULT_TEMPERATURE, Bound, apply, bound, bound_all, bound_effort, bound_or_set, drop, nested
 from proxy.dialects.wire.strict import malformed
-
-_EXTRA: Final = "additionalModelRequestFields"
 
 
 def converse(_route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
@@ -26,11 +26,11 @@ def invoke_model(route: Route, document: Document, clamps: Clamps) -> tuple[Docu
 
     Raises CallerError where a bound can't be set because the vendor's name for the parameter isn't known.
     """
-    if invoke.vendor(route.model) == "anthropic" or "anthropic_version" in document:
+    if vendors.vendor(route.model) == "anthropic" or "anthropic_version" in document:
         lower = anthropic.messages if "messages" in document else anthropic.complete
         return lower(route, document, clamps)
     if invoke.is_nova(document):
-        return converse(route, document, clamps)
+        return apply(document, clamps, _NOVA)
     if "messages" in document:
         return _chat(route, document, clamps)
     document = dict(document)
@@ -39,7 +39,7 @@ def invoke_model(route: Route, document: Document, clamps: Clamps) -> tuple[Docu
 
 def _chat(route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
     """Lower the parameters of a vendor that speaks OpenAI's chat; the model stands in the path, so the vendor tells the limit's name."""
-    family = invoke.OTHERS.get(invoke.vendor(route.model))
+    family = vendors.OTHERS.get(vendors.vendor(route.model))
     if "max_tokens" not in clamps or family is None or any(document.get(key) is not None for key in OUTPUT_LIMITS):
         return openai.chat(route, document, clamps)
     document, changed = openai.chat(route, {**document, family.limit: clamps["max_tokens"]}, clamps)
@@ -59,41 +59,79 @@ def _temperature(document: Document, most: float) -> bool:
     return bound_or_set(nested(document, "inferenceConfig"), "temperature", most, DEFAULT_TEMPERATURE)
 
 
+def _extra(document: Document) -> Document:
+    """The maker's own parameters beside Converse's, to be changed in place."""
+    return nested(document, EXTRA) if document.get(EXTRA) else {}
+
+
 def _effort(document: Document, most: str) -> bool:
-    changed = bound_effort(document, "effort", most, inside="outputConfig")
-    extra = nested(document, _EXTRA) if document.get(_EXTRA) else {}
-    changed = bound_effort(extra, "reasoning_effort", most) or changed
-    for key in _THINKING if most == "none" else ():
-        if type(extra.get(key)) is dict and extra[key].get("type") != "disabled":
-            extra[key] = {"type": "disabled"}
+    return bound_effort(document, "effort", most, inside="outputConfig") | _makers_effort(_extra(document), most)
+
+
+def _makers_effort(place: Document, most: str) -> bool:
+    """Lower the effort in every spelling that the models' makers have for it."""
+    changed = anthropic.lower_effort(place, most)
+    changed = spellings.lower(place, most) or changed
+    for key in ("reasoning_config", "reasoningConfig") if most == "none" else ():
+        if (place.get(key) or {}).get("type", "disabled") != "disabled":
+            place[key] = {"type": "disabled"}
             changed = True
-    return bound_effort(extra, "maxReasoningEffort", most, inside="reasoningConfig") or changed
+    return bound_effort(place, "maxReasoningEffort", most, inside="reasoningConfig") or changed
 
 
 def _budget(document: Document, most: int) -> bool:
-    extra = nested(document, _EXTRA) if document.get(_EXTRA) else {}
-    lower = [anthropic.lower_budget(extra, key, most) for key in _THINKING]
-    return any(lower)
+    return _makers_budget(_extra(document), most)
 
 
-_THINKING: Final = ("thinking", "reasoning_config")
+def _makers_budget(place: Document, most: int) -> bool:
+    lower = [anthropic.lower_budget(place, key, most) for key in ("thinking", "reasoning_config", "reasoningConfig")]
+    return spellings.budget(place, most) or any(lower)
 
+
+def _no_logprobs(document: Document, _: Any) -> bool:
+    return openai.no_logprobs(_extra(document))
+
+
+def _alternatives(document: Document, most: int) -> bool:
+    return openai.fewer_alternatives(_extra(document), most)
+
+
+_PLAIN: Final[dict[str, Bound]] = {"max_tokens": _limit, "temperature": _temperature}
 _CONVERSE: Final[dict[str, Bound]] = {
-    "max_tokens": _limit,
-    "temperature": _temperature,
+    **_PLAIN,
+    "logprobs": _no_logprobs,
+    "top_logprobs": _alternatives,
     "reasoning_effort": _effort,
     "reasoning_budget": _budget,
 }
 
 
+def _with_extra(beside: Bound, extra: Bound) -> Bound:
+    """A bound for Nova in InvokeModel, which takes its own parameters beside Converse's and in an object of their own."""
+
+    def lower(document: Document, most: Any) -> bool:
+        return beside(document, most) | extra(document, most)
+
+    return lower
+
+
+_NOVA: Final[dict[str, Bound]] = {
+    **_PLAIN,
+    "logprobs": _with_extra(openai.no_logprobs, _no_logprobs),
+    "top_logprobs": _with_extra(openai.fewer_alternatives, _alternatives),
+    "reasoning_effort": _with_extra(_makers_effort, _effort),
+    "reasoning_budget": _with_extra(_makers_budget, _budget),
+}
+
+
 def _any_limit(route: Route, document: Document, most: int) -> bool:
     """Lower every output limit that is set; without one, set the vendor's."""
-    config = [nested(document, key) for key in invoke.CONFIGS if document.get(key) is not None]
-    found = [(place, key) for place in (document, *config) for key in invoke.LIMITS if place.get(key) is not None]
+    config = [nested(document, key) for key in vendors.CONFIGS if document.get(key) is not None]
+    found = [(place, key) for place in (document, *config) for key in vendors.LIMITS if place.get(key) is not None]
     if found:
         over = [bound(place, key, most) for place, key in found]
         return any(over)
-    family = invoke.OTHERS.get(invoke.vendor(route.model))
+    family = vendors.OTHERS.get(vendors.vendor(route.model))
     if family is None:
         raise malformed("Send an output limit: for this model it can't be set for you, and the terms demand one.", "output_limit_required")
     place = nested(document, family.config) if family.config else document
@@ -103,14 +141,14 @@ def _any_limit(route: Route, document: Document, most: int) -> bool:
 
 def _any_temperature(_route: Route, document: Document, most: float) -> bool:
     """Lower the temperature where it is set: vendors' defaults lie below 1.0."""
-    places = (document, *(nested(document, key) for key in invoke.CONFIGS if document.get(key) is not None))
+    places = (document, *(nested(document, key) for key in vendors.CONFIGS if document.get(key) is not None))
     over = [bound(place, "temperature", most) for place in places]
     return any(over)
 
 
 def _any_samples(_route: Route, document: Document, most: int) -> bool:
-    places = (document, *(nested(document, key) for key in invoke.CONFIGS if document.get(key) is not None))
-    over = [bound_all(place, invoke.SAMPLES, most) for place in places]
+    places = (document, *(nested(document, key) for key in vendors.CONFIGS if document.get(key) is not None))
+    over = [bound_all(place, vendors.SAMPLES, most) for place in places]
     return any(over)
 
 

@@ -5,28 +5,25 @@ from __future__ import annotations
 from typing import Any, Final
 
 from proxy.dialects import reading
+from proxy.dialects.anthropic import content as anthropic
+from proxy.dialects.bedrock.vendors import CONFIGS, LIMITS, SAMPLES
 from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import Document, Names, Route
-from proxy.dialects.openai.sampling import Reasoning, reasoning
-from proxy.dialects.reading import Prompt, fields, inner, items, limit, model, number, text, wrong
+from proxy.dialects.openai.sampling import LOGPROBS, REASONING, Reasoning, highest, logprobs, reasoning
+from proxy.dialects.reading import Prompt, fields, inner, items, limit, model, number, optional_whole, text, wrong
 from proxy.dialects.wire.strict import malformed
 
-OVERRIDES: Final = frozenset(
-    {
-        "messages",
-        "system",
-        "prompt",
-        "model",
-        "max_tokens",
-        "maxTokens",
-        "max_new_tokens",
-        "max_gen_len",
-        "temperature",
-        "n",
-        "inferenceConfig",
-    }
-)
+STORED_PROMPT: Final = ":prompt/"
+"""What tells the name of a stored prompt from that of a model."""
+
+EXTRA: Final = "additionalModelRequestFields"
+OVERRIDES: Final = frozenset({"messages", "system", "prompt", "model", "temperature", *LIMITS, *SAMPLES})
 """What `additionalModelRequestFields` may not set again: two places for one parameter have two readings."""
+
+_EXTRA_SETTINGS: Final = (
+    REASONING | LOGPROBS | {"reasoning_config", "reasoningConfig", "output_config", "anthropic_beta", "tools", "mcp_servers"}
+) - {"chat_template_kwargs"}
+"""Extra fields that are read for themselves, or are no words."""
 
 ROLES: Final = {"user": "user", "assistant": "assistant", "system": "system"}
 
@@ -41,20 +38,16 @@ def read(route: Route, document: Document, names: Names) -> ModelCall:
     tools = inner(document, "toolConfig")
     for tool in items(tools, "tools"):
         _tool(prompt, fields(tool, "toolConfig.tools"))
-    extra = inner(document, "additionalModelRequestFields")
-    if not OVERRIDES.isdisjoint(extra):
-        raise malformed(
-            "additionalModelRequestFields may not repeat what has its own field.", "ambiguous_key", "additionalModelRequestFields"
-        )
+    extra = _extra(prompt, document)
     variables = document.get("promptVariables")
     if variables is not None:
-        prompt.unseen += 1  # the prompt itself is stored at Amazon
         prompt.say_all("user", variables)
+    prompt.unseen += variables is not None or STORED_PROMPT in route.model  # the prompt itself is stored at Amazon
     output = inner(document, "outputConfig")
     prompt.say_all("system", output.get("textFormat"))
     config = inner(document, "inferenceConfig")
     thinking = extra_reasoning(extra)
-    effort = text(output, "effort") or thinking.effort
+    wanted, alternatives = logprobs(extra)
     return ModelCall(
         dialect=route.dialect.name,
         endpoint=route.endpoint,
@@ -68,24 +61,44 @@ def read(route: Route, document: Document, names: Names) -> ModelCall:
         turns=prompt.turns,
         max_output_tokens=limit(config, "maxTokens"),
         temperature=number(config, "temperature"),
+        seed=optional_whole(extra, "seed"),
+        logprobs=wanted,
+        top_logprobs=alternatives,
         reasoning=thinking.asked,
-        reasoning_effort=effort,
+        reasoning_effort=highest(text(output, "effort"), thinking.effort),
         reasoning_budget=thinking.budget,
         input_tokens=prompt.length(messages),
         unseen=prompt.unseen,
     )
 
 
+def _extra(prompt: Prompt, document: Document) -> Document:
+    """What goes to the model beside Converse's own fields: Claude's server tools, and whatever else holds words."""
+    extra = inner(document, EXTRA)
+    for place in (extra, *(inner(extra, key) for key in CONFIGS)):
+        if not OVERRIDES.isdisjoint(place):
+            raise malformed(f"{EXTRA} may not repeat what has its own field.", "ambiguous_key", EXTRA)
+    for tool in items(extra, "tools"):
+        anthropic.tool(prompt, tool)
+    for server in items(extra, "mcp_servers"):
+        prompt.tools.append(text(fields(server, "mcp_servers"), "name"))
+    prompt.say_all("system", [value for key, value in extra.items() if key not in _EXTRA_SETTINGS])
+    return extra
+
+
 def extra_reasoning(extra: Document) -> Reasoning:
     """Reasoning as Claude (`thinking`, `reasoning_config`), Nova (`reasoningConfig`) and gpt-oss (`reasoning_effort`) take it."""
     found = reasoning(extra)
+    found = found._replace(effort=highest(found.effort, text(inner(extra, "output_config"), "effort")))
     for key in ("reasoning_config", "reasoningConfig"):
         if extra.get(key) is None:
             continue
         inside = fields(extra[key], key)
         budget = limit(inside, "budget_tokens")
         effort = text(inside, "maxReasoningEffort")
-        found = Reasoning(found.asked or text(inside, "type") not in {"", "disabled"}, found.effort or effort, max(found.budget, budget))
+        found = Reasoning(
+            found.asked or text(inside, "type") not in {"", "disabled"}, highest(found.effort, effort), max(found.budget, budget)
+        )
     return found
 
 

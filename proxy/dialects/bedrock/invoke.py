@@ -2,56 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from proxy.dialects.anthropic import messages as anthropic
 from proxy.dialects.bedrock import converse
+from proxy.dialects.bedrock.vendors import CONFIGS, LIMITS, SAMPLES, vendor
 from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import Document, Names, Route
-from proxy.dialects.openai import chat
-from proxy.dialects.reading import Prompt, count, fields, inner, limit, model, number, optional_whole
+from proxy.dialects.openai import chat, content
+from proxy.dialects.openai.sampling import highest, logprobs
+from proxy.dialects.reading import Prompt, count, fields, inner, items, limit, model, number, optional_whole
 
-
-class Family(NamedTuple):
-    """How a vendor's models take their parameters."""
-
-    config: str
-    """The object that holds them; "" for the top level."""
-    limit: str
-    """The output limit."""
-
-
-OTHERS: Final = {
-    "amazon": Family("textGenerationConfig", "maxTokenCount"),
-    "meta": Family("", "max_gen_len"),
-    "cohere": Family("", "max_tokens"),
-    "ai21": Family("", "max_tokens"),
-    "mistral": Family("", "max_tokens"),
-    "deepseek": Family("", "max_tokens"),
-    "writer": Family("", "max_tokens"),
-    "qwen": Family("", "max_tokens"),
-    "openai": Family("", "max_completion_tokens"),
-}
-"""Bedrock user guide, inference parameters of the foundation models, by the vendor in the model's id."""
-
-LIMITS: Final = (
-    "max_tokens",
-    "max_completion_tokens",
-    "max_gen_len",
-    "maxTokens",
-    "max_tokens_to_sample",
-    "max_new_tokens",
-    "maxTokenCount",
-)
-SAMPLES: Final = ("n", "num_generations", "numResults", "numberOfImages")
-CONFIGS: Final = ("textGenerationConfig", "inferenceConfig", "imageGenerationConfig")
 _OPAQUE: Final = frozenset({"inputImage", "images", "image", "audio", "video", "anthropic_version"})
-
-
-def vendor(name: str) -> str:
-    """Who made the model: the segment before its own name, behind a region such as `us.` or `global.`; "" when the id doesn't tell."""
-    parts = name.split(".")
-    return next((part for part in parts[:-1] if part in OTHERS or part == "anthropic"), "")
 
 
 def read(route: Route, document: Document, names: Names) -> ModelCall:
@@ -78,11 +40,14 @@ def _nova(route: Route, document: Document, names: Names) -> ModelCall:
     plain = {key: value for key, value in document.items() if key not in {"inferenceConfig", "schemaVersion"}}
     call = converse.read(route, plain, names)
     thinking = converse.extra_reasoning(document)
+    wanted, alternatives = logprobs(document)
     return call._replace(
+        logprobs=call.logprobs or wanted,
+        top_logprobs=max(call.top_logprobs, alternatives),
         max_output_tokens=limit(config, "maxTokens", "max_new_tokens"),
         temperature=number(config, "temperature"),
         reasoning=call.reasoning or thinking.asked,
-        reasoning_effort=call.reasoning_effort or thinking.effort,
+        reasoning_effort=highest(call.reasoning_effort, thinking.effort),
         reasoning_budget=max(call.reasoning_budget, thinking.budget),
     )
 
@@ -91,7 +56,11 @@ def _any(route: Route, document: Document, names: Names) -> ModelCall:
     """One prompt in whatever shape: every string counts as input, parameters are read under all names that vendors give them."""
     fields(document, "")
     prompt = Prompt()
+    for tool in items(document, "tools"):
+        content.tool(prompt, tool)
     for key, value in document.items():
+        if key == "tools":
+            continue
         if key in _OPAQUE:
             prompt.see()
         else:
@@ -104,6 +73,8 @@ def _any(route: Route, document: Document, names: Names) -> ModelCall:
         stream=route.stream,
         texts=tuple(prompt.texts),
         images=prompt.images,
+        tools=tuple(prompt.tools),
+        tool_results=len(items(document, "tool_results")),
         turns=1,
         max_output_tokens=max(limit(place, *LIMITS) for place in places),
         n=max(count(place, key) for place in places for key in SAMPLES),

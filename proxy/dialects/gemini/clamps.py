@@ -49,15 +49,17 @@ def _thinking(config: Document) -> Document:
     return inside
 
 
-def _budget(config: Document, most: int) -> bool:
-    """Lower the budget; -1, which leaves it to the model, is above any."""
+def lower_budget(config: Document, most: int) -> bool:
+    """Lower the budget; -1, which leaves it to the model, is above any, and so is one that is left out where a level doesn't say it."""
     if config.get(_key(config, "thinkingConfig")) is None:
         return False
     thinking = _thinking(config)
-    return bound(thinking, _key(thinking, "thinkingBudget"), most)
+    level = thinking.get(_key(thinking, "thinkingLevel"))
+    key = _key(thinking, "thinkingBudget")
+    return bound_or_set(thinking, key, most) if level is None else bound(thinking, key, most)
 
 
-def _effort(config: Document, most: str) -> bool:
+def lower_effort(config: Document, most: str) -> bool:
     """Lower the level. Gemini has no level "none": a budget of 0 and no thoughts say it."""
     if config.get(_key(config, "thinkingConfig")) is None:
         return False
@@ -81,6 +83,6 @@ _BOUNDS: Final[dict[str, Bound]] = {
     "n": _candidates,
     "logprobs": _no_logprobs,
     "top_logprobs": _alternatives,
-    "reasoning_budget": _budget,
-    "reasoning_effort": _effort,
+    "reasoning_budget": lower_budget,
+    "reasoning_effort": lower_effort,
 }

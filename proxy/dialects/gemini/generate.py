@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import Document, Names, Route
 from proxy.dialects.gemini import content
-from proxy.dialects.reading import Prompt, count, limit, number, optional_whole, switch, text, whole, wrong
+from proxy.dialects.reading import Prompt, count, inner, limit, number, one_model, optional_whole, switch, text, whole, wrong
 from proxy.dialects.wire.strict import malformed
 
 _MODELS = "models/"
@@ -23,10 +21,10 @@ def generate(route: Route, document: Document, names: Names) -> ModelCall:
         raise wrong("contents", "a list with at least one message")
     content.tools(prompt, document.get("tools"))
     prompt.unseen += text(document, "cachedContent") != ""
-    config = content.camel(document.get("generationConfig") or {}, "generationConfig")
+    config = content.camel(inner(document, "generationConfig"), "generationConfig")
     for key in ("responseSchema", "responseJsonSchema", "responseFormat"):
         prompt.say_all("system", config.get(key))
-    asked, effort, budget = _thinking(config.get("thinkingConfig"))
+    asked, effort, budget = thinking(config)
     alternatives = whole(config, "logprobs")
     return ModelCall(
         dialect=route.dialect.name,
@@ -53,10 +51,9 @@ def generate(route: Route, document: Document, names: Names) -> ModelCall:
     )
 
 
-def _thinking(value: Any) -> tuple[bool, str, int]:
-    if value is None:
-        return False, "", 0
-    config = content.camel(value, "thinkingConfig")
+def thinking(holder: Document) -> tuple[bool, str, int]:
+    """Whether thinking is asked for, at what level and with what budget, in the object that holds `thinkingConfig`."""
+    config = content.camel(inner(holder, "thinkingConfig"), "thinkingConfig")
     budget = optional_whole(config, "thinkingBudget")  # -1 leaves it to the model, 0 switches it off
     level = text(config, "thinkingLevel").lower()
     asked = switch(config, "includeThoughts") or budget not in {None, 0} or level not in {"", "thinking_level_unspecified"}
@@ -65,10 +62,7 @@ def _thinking(value: Any) -> tuple[bool, str, int]:
 
 def _model(route: Route, document: Document, names: Names) -> str:
     """The path names the model; a body that repeats it must agree."""
-    named = text(document, "model").removeprefix(_MODELS)
-    if named and named != route.model:
-        raise malformed("The path and the body name different models.", "ambiguous_model", "model")
-    return names.get(route.model, route.model)
+    return one_model(route.model, text(document, "model").removeprefix(_MODELS), names)
 
 
 def count_tokens(route: Route, document: Document, names: Names) -> ModelCall:

@@ -38,7 +38,9 @@ def _message(prompt: Prompt, message: Document) -> None:
     prompt.say(role, text(message, "tool_name"))
     prompt.see(len(items(message, "images")))
     for called in items(message, "tool_calls"):
-        prompt.say_all("assistant", inner(fields(called, "messages.tool_calls"), "function").get("arguments"))
+        function = inner(fields(called, "messages.tool_calls"), "function")
+        prompt.say("assistant", text(function, "name"))
+        prompt.say_all("assistant", function.get("arguments"))
 
 
 def generate(route: Route, document: Document, names: Names) -> ModelCall:

@@ -16,7 +16,11 @@ def generate(_route: Route, document: Document, clamps: Clamps) -> tuple[Documen
 
 
 def _limit(document: Document, most: int) -> bool:
-    return bound_or_set(nested(document, "options"), "num_predict", most)
+    """Lower the limit. Ollama stops at a limit only if it is above 0."""
+    options = nested(document, "options")
+    if options.get("num_predict") == 0:
+        del options["num_predict"]
+    return bound_or_set(options, "num_predict", most)
 
 
 def _temperature(document: Document, most: float) -> bool:

@@ -71,4 +71,5 @@ def _rare_texts(prompt: Prompt, document: Document) -> None:
     prompt.say_all("system", inner(document, "chat_template_kwargs"))
     prompt.say_all("system", items(document, "documents"))
     prompt.say_all("system", items(document, "data_sources"))
+    prompt.unseen += sum(text(google, "cachedContent") != "" for google in sampling.googles(document))
     prompt.unseen += len(items(document, "data_sources")) + sum(document.get(key) is not None for key in ("prompt_embeds", "prompt_id"))

@@ -50,7 +50,7 @@ def _beside_content(prompt: Prompt, role: str, document: Document) -> None:
     for called in items(document, "tool_calls"):
         _tool_call(prompt, fields(called, "messages.tool_calls"))
     if document.get("function_call") is not None:
-        prompt.say(role, text(fields(document["function_call"], "messages.function_call"), "arguments"))
+        _called(prompt, fields(document["function_call"], "messages.function_call"), "arguments")
     prompt.say_all(role, document.get("reasoning_details"))
     if document.get("audio") is not None:
         prompt.hear()
@@ -60,8 +60,13 @@ def _tool_call(prompt: Prompt, called: Document) -> None:
     """A function's arguments or a custom tool's input, as the model wrote them."""
     for kind, words in (("function", "arguments"), ("custom", "input")):
         if called.get(kind) is not None:
-            written = fields(called[kind], f"messages.tool_calls.{kind}").get(words)
-            prompt.say_all("assistant", written)
+            _called(prompt, fields(called[kind], f"messages.tool_calls.{kind}"), words)
+
+
+def _called(prompt: Prompt, call: Document, words: str) -> None:
+    """A call as chat templates write it into the prompt: which tool, and with what. Compatible servers take any string for its name."""
+    prompt.say("assistant", text(call, "name"))
+    prompt.say_all("assistant", call.get(words))
 
 
 def parts(prompt: Prompt, role: str, content: Any) -> None:

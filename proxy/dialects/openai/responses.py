@@ -8,10 +8,11 @@ from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import Document, Names, Route
 from proxy.dialects.openai import content, sampling
 from proxy.dialects.reading import Prompt, fields, inner, items, limit, model, number, strings, switch, text, whole, wrong
-from proxy.dialects.rewrite import EFFORTS
+from proxy.dialects.wire.strict import malformed
 
 LOGPROBS: Final = "message.output_text.logprobs"
 CONFIGURATION: Final = "configuration_update"
+NO_BACKGROUND: Final = "background_not_offered"
 
 _OPAQUE: Final = frozenset({"type", "id", "call_id", "status", "encrypted_content", "result", "fingerprint"})
 """Parts of an item that hold no words: ids, ciphertext, base64."""
@@ -23,6 +24,12 @@ def read(route: Route, document: Document, names: Names) -> ModelCall:
     """Read one Responses request."""
     fields(document, "")
     sampling.refuse_other_models(document)
+    if switch(document, "background"):
+        raise malformed(
+            "An answer in the background can be neither counted nor fetched here; ask for it in the foreground.",
+            NO_BACKGROUND,
+            "background",
+        )
     prompt = Prompt()
     prompt.say("system", text(document, "instructions"))
     configured = items_of(prompt, document.get("input"))
@@ -47,20 +54,15 @@ def read(route: Route, document: Document, names: Names) -> ModelCall:
         turns=prompt.turns,
         max_output_tokens=limit(document, "max_output_tokens"),
         temperature=number(document, "temperature"),
-        logprobs=alternatives > 0 or LOGPROBS in items(document, "include"),
+        logprobs=LOGPROBS in items(document, "include") or alternatives > 0,
         top_logprobs=alternatives,
         reasoning=thinking.asked or configured not in {"", "none"},
-        reasoning_effort=highest(thinking.effort, configured),
+        reasoning_effort=sampling.highest(thinking.effort, configured),
         reasoning_budget=thinking.budget,
         end_user=sampling.end_user(document),
         input_tokens=prompt.length(prompt.turns),
         unseen=prompt.unseen,
     )
-
-
-def highest(*efforts: str) -> str:
-    """The highest effort asked for; one without a rank counts as higher than all."""
-    return max(efforts, key=lambda effort: EFFORTS.index(effort) if effort in EFFORTS else len(EFFORTS) if effort else -1)
 
 
 def _kept_by_the_server(prompt: Prompt, document: Document) -> None:
@@ -83,7 +85,7 @@ def items_of(prompt: Prompt, value: Any) -> str:
     for entry in value:
         item = fields(entry, "input")
         if item.get("type") == CONFIGURATION:
-            effort = highest(effort, text(inner(item, "reasoning"), "effort"))
+            effort = sampling.highest(effort, text(inner(item, "reasoning"), "effort"))
         read_item(prompt, item)
     return effort
 
@@ -113,6 +115,9 @@ def read_item(prompt: Prompt, item: Document) -> None:
 
 def _output(prompt: Prompt, item: Document) -> None:
     output = item.get("output")
+    for part in output if type(output) is list else [output]:
+        if type(part) is dict:
+            fields(part, "input.output")
     if type(output) is list and all(type(part) is dict and "type" in part for part in output):
         content.parts(prompt, "tool", output)
     elif type(output) is dict and output.get("type") == "computer_screenshot":

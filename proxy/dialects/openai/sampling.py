@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from proxy.dialects.dialect import Document
+from proxy.dialects.gemini import generate as gemini
+from proxy.dialects.gemini.content import camel
 from proxy.dialects.reading import count, fields, inner, limit, switch, text, whole, wrong
+from proxy.dialects.rewrite import EFFORTS
 from proxy.dialects.wire.strict import malformed
 
 OUTPUT_LIMITS: Final = ("max_tokens", "max_completion_tokens", "n_predict")
@@ -14,9 +17,10 @@ OUTPUT_LIMITS: Final = ("max_tokens", "max_completion_tokens", "n_predict")
 OTHER_MODELS: Final = ("models", "fallbacks", "model_list")
 """Routers (OpenRouter, LiteLLM) answer from these when the named model fails: a model that nobody judged."""
 
-REASONING: Final = frozenset(
-    {"reasoning_effort", "reasoning", "thinking", "enable_thinking", "thinking_budget", "include_reasoning", "chat_template_kwargs"}
-)
+_REASONING: Final = """
+reasoning_effort reasoning thinking enable_thinking thinking_budget include_reasoning chat_template_kwargs extra_body google
+"""
+REASONING: Final = frozenset(_REASONING.split())
 LOGPROBS: Final = frozenset({"logprobs", "top_logprobs", "prompt_logprobs", "n_probs", "logprob_token_ids", "logprobs_token_ids"})
 
 
@@ -45,27 +49,42 @@ def refuse_other_models(document: Document) -> None:
             raise malformed(f"{key} names further models; send one request for one model.", "several_models", key)
 
 
+def highest(*efforts: str) -> str:
+    """The highest effort asked for; one without a rank counts as higher than all."""
+    return max(efforts, key=lambda effort: EFFORTS.index(effort) if effort in EFFORTS else len(EFFORTS) if effort else -1)
+
+
 def reasoning(document: Document) -> Reasoning:
-    """Effort and budget, however they are spelt."""
+    """Effort and budget, however they are spelt: the most of what is asked for, since servers disagree about which spelling counts."""
     if REASONING.isdisjoint(document):
         return NO_REASONING
     effort = text(document, "reasoning_effort")
     nested = document.get("reasoning")
     budget = limit(document, "thinking_budget")
-    asked = switch(document, "enable_thinking") or switch(document, "include_reasoning")
+    enabled, included = switch(document, "enable_thinking"), switch(document, "include_reasoning")
+    asked = enabled or included
     if nested is not None:
         inside = fields(nested, "reasoning")
-        effort = effort or text(inside, "effort")
-        budget = budget or limit(inside, "max_tokens")
-        asked = asked or switch(inside, "enabled") or text(inside, "summary") != ""
+        effort = highest(effort, text(inside, "effort"))
+        budget = max(budget, limit(inside, "max_tokens"))
+        asked = any([asked, switch(inside, "enabled"), text(inside, "summary") != ""])
     thinking = document.get("thinking")
     if thinking is not None:
         more, tokens = _thinking(thinking)
-        asked, budget = asked or more, budget or tokens
+        asked, budget = asked or more, max(budget, tokens)
+    for google in googles(document):
+        more, level, tokens = gemini.thinking(google)
+        asked, effort, budget = asked or more, highest(effort, level), max(budget, tokens)
     template = inner(document, "chat_template_kwargs")
-    asked = asked or switch(template, "enable_thinking") or switch(template, "thinking")
-    effort = effort or text(template, "reasoning_effort")
+    asked = any([asked, switch(template, "enable_thinking"), switch(template, "thinking")])
+    effort = highest(effort, text(template, "reasoning_effort"))
     return Reasoning(asked or budget > 0 or effort not in {"", "none"}, effort, budget)
+
+
+def googles(document: Document) -> tuple[Document, Document]:
+    """Gemini's own parameters, in camelCase, as its compatible paths and routers take them."""
+    places = inner(document, "google"), inner(inner(document, "extra_body"), "google")
+    return camel(places[0], "google"), camel(places[1], "extra_body.google")
 
 
 def _thinking(value: Any) -> tuple[bool, int]:
@@ -106,4 +125,5 @@ def streamed(document: Document) -> bool:
 
 def end_user(document: Document) -> str:
     """The caller's own end-user identifier."""
-    return text(document, "safety_identifier") or text(document, "user")
+    named, user = text(document, "safety_identifier"), text(document, "user")
+    return named or user

@@ -11,9 +11,10 @@ from typing import Any, Final, NamedTuple
 from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import NO_NAMES, Clamps, Document, Names, Route
 from proxy.dialects.openai import content, sampling
+from proxy.dialects.openai.lowering import effort
 from proxy.dialects.openai.responses import read_item
 from proxy.dialects.reading import MAX_NAME_CHARS, Prompt, fields, inner, items, limit, number, text, wrong
-from proxy.dialects.rewrite import Bound, apply, bound, bound_effort
+from proxy.dialects.rewrite import Bound, apply, bound
 from proxy.dialects.wire.strict import DEFAULT_LIMITS, JsonLimits, malformed, read_json
 
 PASSED: Final = frozenset(
@@ -43,6 +44,8 @@ class Event(NamedTuple):
     document: Document
     generates: bool
     """The event makes the model answer: it is a request of its own. The others only prepare one."""
+    transcribed: ModelCall | None = None
+    """The settings have what the caller says written down, by a model of its own: to be judged as well."""
 
 
 class RealtimeSession:
@@ -70,10 +73,13 @@ class RealtimeSession:
             return None
         prompt = Prompt()
         call = self._call
+        transcribed = None
         if kind == "conversation.item.create":
             read_item(prompt, fields(document.get("item"), "item"))
         elif kind in SETTINGS:
-            call = self._set(prompt, inner(document, SETTINGS[kind]))
+            settings = inner(document, SETTINGS[kind])
+            transcribed = self._transcribed(settings)
+            call = self._set(prompt, settings)
         else:
             raise malformed("This event type isn't known, so it can't be judged.", "unknown_event", "type")
         call = call._replace(
@@ -87,7 +93,13 @@ class RealtimeSession:
         generates = kind == "response.create"
         if not generates:  # what a response sets for itself doesn't last
             self._call = call
-        return Event(call._replace(texts=tuple(prompt.texts)), document, generates)
+        return Event(call._replace(texts=tuple(prompt.texts)), document, generates, transcribed)
+
+    def _transcribed(self, settings: Document) -> ModelCall | None:
+        names = {self._named(text(transcription, "model")) for transcription in _transcriptions(settings)} - {""}
+        if len(names) > 1:
+            raise malformed("The settings name two models for one transcription.", "ambiguous_model", "session")
+        return self._call._replace(model=names.pop()) if names else None
 
     def _set(self, prompt: Prompt, settings: Document) -> ModelCall:
         prompt.say("system", text(settings, "instructions"))
@@ -96,8 +108,8 @@ class RealtimeSession:
         for item in items(settings, "input"):
             read_item(prompt, fields(item, "input"))
         prompt.unseen += settings.get("prompt") is not None
-        heard = inner(inner(settings, "audio"), "input")
-        for transcription in (inner(heard, "transcription"), inner(settings, "input_audio_transcription")):
+        prompt.say_all("user", inner(settings, "prompt").get("variables"))
+        for transcription in _transcriptions(settings):
             prompt.say("system", text(transcription, "prompt"))
         thinking = sampling.reasoning(settings)
         temperature = number(settings, "temperature")
@@ -105,11 +117,12 @@ class RealtimeSession:
         return call._replace(
             model=self._named(text(settings, "model")) or call.model,
             tools=tuple(prompt.tools) or call.tools,
-            max_output_tokens=_output_limit(settings) or call.max_output_tokens,
+            max_output_tokens=_output_limit(settings, call.max_output_tokens),
             temperature=call.temperature if temperature is None else temperature,
-            logprobs=call.logprobs or any(str(name).endswith("logprobs") for name in items(settings, "include")),
+            logprobs=any(str(name).endswith("logprobs") for name in items(settings, "include")) or call.logprobs,
             reasoning=thinking.asked or call.reasoning,
             reasoning_effort=thinking.effort or call.reasoning_effort,
+            reasoning_budget=thinking.budget or call.reasoning_budget,
         )
 
     def _named(self, name: str) -> str:
@@ -118,9 +131,18 @@ class RealtimeSession:
         return self._names.get(name, name)
 
 
-def _output_limit(settings: Document) -> int:
-    """The output limit; 0 when left out or "inf"."""
-    return limit({key: settings[key] for key in _OUTPUT_LIMITS if settings.get(key) != "inf" and key in settings}, *_OUTPUT_LIMITS)
+def _transcriptions(settings: Document) -> tuple[Document, Document]:
+    """Where settings speak of a transcription of what the caller says, in the newer and the older API."""
+    return inner(inner(inner(settings, "audio"), "input"), "transcription"), inner(settings, "input_audio_transcription")
+
+
+def _output_limit(settings: Document, before: int) -> int:
+    """The output limit: `before` when left out, 0 for "inf"."""
+    told = {key: settings[key] for key in _OUTPUT_LIMITS if settings.get(key) is not None}
+    if not told:
+        return before
+    counted = limit({key: value for key, value in told.items() if value != "inf"}, *_OUTPUT_LIMITS)
+    return 0 if "inf" in told.values() else counted
 
 
 def clamp_event(document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
@@ -145,10 +167,6 @@ def _lower_temperature(settings: Document, most: Any) -> bool:
     return bound(settings, "temperature", most)
 
 
-def _lower_effort(settings: Document, most: Any) -> bool:
-    return bound_effort(settings, "effort", most, inside="reasoning")
-
-
 def _no_logprobs(settings: Document, _: Any) -> bool:
     included = settings.get("include") or []
     kept = [name for name in included if not str(name).endswith("logprobs")]
@@ -161,6 +179,7 @@ def _no_logprobs(settings: Document, _: Any) -> bool:
 _BOUNDS: Final[dict[str, Bound]] = {
     "max_tokens": _lower_limit,
     "temperature": _lower_temperature,
-    "reasoning_effort": _lower_effort,
+    "reasoning_effort": effort.lower,
+    "reasoning_budget": effort.budget,
     "logprobs": _no_logprobs,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import re
 from typing import Final
 
 from proxy.dialects.call import ModelCall, Text
@@ -15,6 +15,9 @@ from proxy.dialects.wire.strict import malformed
 BYTES_PER_MEDIA_TOKEN: Final = 500
 """Speech at 64 kbit/s is 8,000 bytes a second, which models take as 10 to 32 tokens; images hold fewer tokens a byte."""
 
+_NUMBER: Final = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,32})?\Z")
+"""What every language's parser takes for the same number."""
+_FILES: Final = frozenset({"file", "image", "image[]", "mask"})
 _TRUE: Final = frozenset({"true", "True", "1"})
 _FALSE: Final = frozenset({"", "false", "False", "0"})
 
@@ -22,6 +25,8 @@ _FALSE: Final = frozenset({"", "false", "False", "0"})
 def read_form_call(route: Route, parts: tuple[Part, ...], names: Names) -> ModelCall:
     """Read a form that asks a model for something."""
     document = plain_fields(parts)
+    if any(part.file and part.name not in _FILES for part in parts):
+        raise malformed("A field of the form is sent as a file.", "invalid_form")  # some servers read it all the same
     spoken = tuple(Text("input", words) for words in (text(document, "prompt"),) if words)
     files = [len(part.content) for part in parts if part.file]
     heard = route.endpoint.startswith("audio.")
@@ -68,10 +73,6 @@ def _number(document: Document, name: str) -> float | None:
     value = document.get(name)
     if value is None:
         return None
-    try:
-        number = float(value)
-    except ValueError:
-        raise wrong(name, "a number") from None
-    if not math.isfinite(number):
+    if _NUMBER.match(value) is None:
         raise wrong(name, "a number")
-    return number
+    return float(value)

@@ -14,10 +14,10 @@ from typing import Final
 from proxy.dialects.wire.strict import malformed
 
 _READ: Final = """
-additionalModelRequestFields anthropic_version context_management data_sources prompt_id arguments audio audio_url best_of body budget_tokens bytes cachedContent
+additionalModelRequestFields anthropic_version context_management data_sources prompt_id arguments audio audio_url background best_of body budget_tokens bytes cachedContent
 candidateCount chat_template chat_template_kwargs codeExecutionResult container content contents context conversation custom data
-description document documents echo effort enable_thinking enabled fallbacks file fileData fileUri file_data file_id format
-function functionDeclarations functionResponse function_call functions generateContentRequest generationConfig guardContent image
+description document documents echo effort enable_thinking enabled extra_body fallbacks file fileData fileUri file_data file_id format
+function functionDeclarations functionResponse function_call functions generateContentRequest generationConfig google guardContent image
 imageGenerationConfig image_url images include includeThoughts include_reasoning include_usage inferenceConfig inlineData input
 inputImage input_audio input_audio_transcription input_file input_file_id input_image input_schema instructions item json_schema
 logprob_token_ids logprobs logprobs_token_ids maxOutputTokens maxReasoningEffort maxTokenCount maxTokens max_completion_tokens
@@ -25,15 +25,16 @@ max_gen_len max_new_tokens max_output_tokens max_response_output_tokens max_toke
 mcp_servers messages metadata method mimeType model model_list models n n_predict n_probs name numResults num_generations
 num_predict numberOfImages options output outputConfig output_audio output_config output_format parameters params parts prediction
 previous_response_id prompt promptVariables prompt_embeds prompt_logprobs purpose reasoning reasoningConfig reasoning_config
-reasoning_content reasoning_details reasoning_effort refusal requests response responseFormat responseJsonSchema responseLogprobs
+reasoning_content reasoning_details reasoning_effort reasoning_format refusal requests response responseFormat responseJsonSchema responseLogprobs
 responseSchema response_format return_likelihoods role safety_identifier schemaVersion seed server_label session source stream
 stream_format stream_options suffix summary system systemInstruction temperature template text textFormat textGenerationConfig
 think thinking thinkingBudget thinkingConfig thinkingLevel thinking_budget thread title toolConfig toolResponse toolResult
-tool_calls tool_name tools top_logprobs training_file transcript transcription type url user user_id validation_file variables
+tool_calls tool_name tool_results tools top_logprobs training_file transcript transcription type url user user_id validation_file variables
 video video_url
+codeExecution computerUse enterpriseWebSearch fileSearch googleMaps googleSearch googleSearchRetrieval urlContext
 """
 _COMMON: Final = """
-background cachePoint cache_control call_id custom_id detail dimensions encoding_format frequency_penalty functionCall id
+cachePoint cache_control call_id custom_id detail dimensions encoding_format frequency_penalty functionCall id
 inputSchema keep_alive logit_bias max_tool_calls parallel_tool_calls presence_penalty prompt_cache_key quality reasoningContent
 safetySettings service_tier signature size speed status stop stopSequences stop_sequences store strict thoughtSignature toolSpec
 toolUse toolUseId tool_choice topK topP top_k top_p truncation verbosity voice

@@ -12,6 +12,13 @@ MAX_PATH_CHARS: Final = 2_000
 _PLAIN: Final = re.compile(r"/[A-Za-z0-9\-._~!$&'()*+,=:@/]*\Z", re.ASCII)
 _ENCODED: Final = re.compile(r"/(?:[A-Za-z0-9\-._~!$&'()*+,=:@/]|%[0-9A-Fa-f]{2})*\Z", re.ASCII)
 _OCTET: Final = re.compile(r"%([0-9A-Fa-f]{2})")
+_COLON: Final = "(?::|%3A)"
+_ARN: Final = re.compile(
+    rf"(/model/)(arn{_COLON}aws[a-z-]{{0,16}}{_COLON}(?:bedrock|sagemaker){_COLON}[a-z0-9-]{{0,32}}{_COLON}[0-9]{{0,12}}{_COLON}[a-z-]{{1,64}}"
+    rf"%2F[A-Za-z0-9](?:[A-Za-z0-9._-]|{_COLON}){{0,255}})(/[a-z-]{{1,64}})\Z",
+    re.ASCII,
+)
+"""Amazon's resource names, as its SDKs write them into a path. Decoded once more, one leads to no other resource."""
 _NEVER_ENCODED: Final = frozenset("/\\%;?#")
 
 
@@ -25,6 +32,17 @@ def _decode(octet: re.Match[str]) -> str:
 def ambiguous() -> CallerError:
     """The refusal of a path that could be read in two ways."""
     return CallerError(Fault.MALFORMED, "The path is ambiguous: write it without escapes, empty or dot segments.", "ambiguous_path")
+
+
+def segments(path: str) -> list[str]:
+    """The segments of a path's one spelling, "" first. Only in Amazon's resource names an escaped slash belongs to a segment.
+
+    Raises CallerError as `canonical` does.
+    """
+    named = _ARN.match(path)
+    if named is None:
+        return canonical(path).split("/")
+    return [*named[1].split("/")[:-1], named[2].replace("%3A", ":").replace("%2F", "/"), named[3][1:]]
 
 
 def canonical(path: str) -> str:

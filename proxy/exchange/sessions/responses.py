@@ -25,6 +25,7 @@ from proxy.inspection.shapes.shape import Stripper, strip_json
 from proxy.inspection.tally import Tally
 from proxy.limits.costs import output_estimate
 from proxy.limits.reply_headers import refusal_code, refusal_message
+from proxy.policy.verdict import Refusal
 
 RESPONSE_COUNTS: Final = frozenset({"requests", "input_tokens", "output_tokens", "total_tokens", "usd"})
 """The session itself holds its place among those that are open at the same time."""
@@ -83,9 +84,13 @@ class Responses:
         event = self._session.read_event(message)
         if event is None:
             return message
+        if event.transcribed is not None:
+            refusal = self._judge(event.transcribed).refusal
+            if refusal is not None:
+                return _refused(refusal)
         judged = self._judge(event.call)
         if judged.refusal is not None:
-            return End(REFUSED, "refused", judged.refusal.rule, judged.refusal.code, judged.refusal.message)
+            return _refused(judged.refusal)
         if event.generates:
             denied = await self._begin(judged)
             if denied is not None:
@@ -163,7 +168,7 @@ class Responses:
         """The server answers by itself, since the caller stopped speaking: judged like an event that asks for it."""
         judged = self._judge(self._session.call)
         if judged.refusal is not None:
-            return End(REFUSED, "refused", judged.refusal.rule, judged.refusal.code, judged.refusal.message)
+            return _refused(judged.refusal)
         denied = await self._begin(judged)
         return None if denied is None else denied._replace(close_code=LIMITED)
 
@@ -190,6 +195,10 @@ class Responses:
         while self._tickets:
             self._decider.watched(self._tickets.popleft(), usage, self._record.status, self._clock())
             usage = NO_USAGE
+
+
+def _refused(refusal: Refusal) -> End:
+    return End(REFUSED, "refused", refusal.rule, refusal.code, refusal.message)
 
 
 def _sum(first: Usage, second: Usage) -> Usage:

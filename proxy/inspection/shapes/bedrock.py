@@ -17,7 +17,10 @@ _EVENTS: Final = frozenset({"messageStart", "contentBlockStart", "contentBlockDe
 """Nova streams Converse's events through InvokeModel, each in an object with its name."""
 
 _NATIVE_KEYS: Final = frozenset({"additionalModelResponseFields"})
-"""Any part of the maker's own answer that the caller asked for by its path, reasoning included."""
+"""Any part of the maker's own answer that the caller asked for by its path, reasoning and log-probabilities included."""
+
+_LOGPROB_KEYS: Final = openai.LOGPROB_KEYS | {"likelihood", "token_likelihoods"}
+"""Cohere's names beside OpenAI's."""
 
 
 def read(event: Json, tally: Tally) -> None:
@@ -74,7 +77,7 @@ def _read_block(block: Json, tally: Tally) -> None:
 
 def _read_makers(event: Json, tally: Tally) -> None:
     """Llama (generation), Titan (outputText, results), Mistral (outputs), Cohere (text, generations)."""
-    for part in (event, *(event.get("results") or ()), *(event.get("outputs") or ()), *(event.get("generations") or ())):
+    for part in _makers_parts(event):
         for key in ("generation", "outputText", "text"):
             tally.wrote(part.get(key))
         tally.finished(part.get("stop_reason") or part.get("completionReason") or part.get("finish_reason"))
@@ -86,11 +89,16 @@ def _read_makers(event: Json, tally: Tally) -> None:
         tally.report(prompt=None if prompt is None else count(prompt), output=None if written is None else count(written))
 
 
+def _makers_parts(event: Json) -> tuple[Json, ...]:
+    return event, *(event.get("results") or ()), *(event.get("outputs") or ()), *(event.get("generations") or ())
+
+
 class BlockStripper:
     """Removes reasoningContent from Converse and hands a maker's own answers to the stripper that knows them."""
 
     def __init__(self, strips: frozenset[str]) -> None:
         self._reasoning = "reasoning" in strips
+        self._logprobs = "logprobs" in strips
         self._anthropic = anthropic.MessageStripper(strips)
         self._openai = openai.AnswerStripper(strips)
         self._gone: set[int] = set()
@@ -102,7 +110,7 @@ class BlockStripper:
             return self._anthropic.body(answer)
         if "choices" in answer:
             return self._openai.body(answer)
-        changed = self._reasoning and drop(answer, _NATIVE_KEYS)
+        changed = self._makers_own(answer)
         message = (answer.get("output") or {}).get("message") or {}
         content = message.get("content")
         if not self._reasoning or not content:
@@ -116,16 +124,23 @@ class BlockStripper:
             return self._anthropic.event(event)
         if "choices" in event:
             return self._openai.event(event)
-        if not self._reasoning:
-            return Fate.KEEP
         inner = _unwrapped(event)
+        changed = self._makers_own(inner)
+        if not self._reasoning:
+            return Fate.CHANGED if changed else Fate.KEEP
         index: Any = inner.get("contentBlockIndex")
         if "reasoningContent" in (inner.get("delta") or {}) or "reasoningContent" in (inner.get("start") or {}):
             self._gone.add(index)
         if index in self._gone:
             return Fate.DROP
-        changed = drop(inner, _NATIVE_KEYS) | moved_index(inner, "contentBlockIndex", self._gone)
+        changed |= moved_index(inner, "contentBlockIndex", self._gone)
         return Fate.CHANGED if changed else Fate.KEEP
+
+    def _makers_own(self, answer: Json) -> bool:
+        changed = drop(answer, _NATIVE_KEYS)
+        for part in _makers_parts(answer) if self._logprobs else ():
+            changed |= drop(part, _LOGPROB_KEYS)
+        return changed
 
 
 BLOCKS: Final = Shape(read, BlockStripper)

@@ -108,16 +108,19 @@ def drop(holder: Json, keys: frozenset[str]) -> bool:
 
 
 class LeadingThought:
-    """Text that opens with `<think>`: what llama.cpp, vLLM and Ollama relay when no reasoning parser is set.
+    """Text that opens with a tag around a thought.
 
+    `<think>` is what llama.cpp, vLLM and Ollama relay when no reasoning parser is set, `<thought>` what Gemini's compatible paths write,
+    `<reasoning>` what Bedrock's InvokeModel puts before the answers of gpt-oss.
     Reasoning without the opening tag, which some chat templates put into the prompt instead, looks like any other text.
     """
 
-    __slots__ = ("_held", "_inside", "_over")
+    __slots__ = ("_closing", "_held", "_over")
 
     def __init__(self) -> None:
         self._held = ""
-        self._inside = False
+        self._closing = ""
+        """What ends the thought that has begun."""
         self._over = False
 
     def feed(self, text: str) -> str:
@@ -125,22 +128,23 @@ class LeadingThought:
         if self._over:
             return text
         self._held += text
-        if not self._inside:
-            begun = self._held.lstrip()
-            if not begun.startswith(_OPENED):
-                return "" if _OPENED.startswith(begun) and len(self._held) < _MAX_HELD_CHARS else self.end()
-            self._inside = True
-            self._held = begun.removeprefix(_OPENED)
-        thought, closed, answer = self._held.partition(_CLOSED)
-        if not closed:
-            self._held = thought[1 - len(_CLOSED) :]
-            return ""
-        self._over = True
-        return answer
+        while True:
+            if not self._closing:
+                begun = self._held.lstrip()
+                opened = next((tag for tag in _TAGS if begun.startswith(tag)), "")
+                if not opened:
+                    return "" if any(tag.startswith(begun) for tag in _TAGS) and len(self._held) < _MAX_HELD_CHARS else self.end()
+                self._closing = _TAGS[opened]
+                self._held = begun.removeprefix(opened)
+            thought, closed, answer = self._held.partition(self._closing)
+            if not closed:
+                self._held = thought[1 - len(self._closing) :]
+                return ""
+            self._closing, self._held = "", answer  # which may open with another one: some servers wrap every piece
 
     def end(self) -> str:
         """What was held back and turned out to be no tag."""
-        held = "" if self._inside or self._over else self._held
+        held = "" if self._closing or self._over else self._held
         self._over = True
         return held
 
@@ -149,8 +153,7 @@ class LeadingThought:
         return self.feed(text if type(text) is str else "") + (self.end() if last else "")
 
 
-_OPENED: Final = "<think>"
-_CLOSED: Final = "</think>"
+_TAGS: Final = {"<think>": "</think>", "<thought>": "</thought>", "<reasoning>": "</reasoning>"}
 _MAX_HELD_CHARS: Final = 256
 """White space held back before a tag."""
 

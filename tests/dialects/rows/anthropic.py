@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.dialects.corpus import CANARY, Probe, Row
+from tests.dialects.corpus import CANARY, TALK, Probe, Row
 
 _TEXT = {"type": "text", "text": CANARY}
 _MODEL = (Probe(("model",), "claude-x", "claude-x"),)
@@ -78,6 +78,7 @@ MESSAGES = Row(
         (("context_management",), {"edits": [{"type": "compact_20260112", "instructions": CANARY}]}),
         (("output_config", "format"), {"type": "json_schema", "schema": {"description": CANARY}}),
     ),
+    never="audio n seed logprobs top_logprobs",
 )
 
 COMPLETE = Row(
@@ -92,6 +93,7 @@ COMPLETE = Row(
         "end_user": (Probe(("metadata", "user_id"), "someone", "someone"),),
     },
     words=((("prompt",), CANARY),),
+    never=f"{TALK} images audio n seed logprobs top_logprobs reasoning reasoning_effort reasoning_budget unseen",
 )
 
 ROWS = {

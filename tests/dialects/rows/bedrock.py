@@ -21,6 +21,8 @@ _CONTENT: tuple[Any, ...] = (
     {"citationsContent": {"content": [{"text": CANARY}]}},
 )
 
+EXTRA = "additionalModelRequestFields"
+
 CONVERSE = Row(
     path="/model/us.anthropic.claude-x-v1%3A0/converse",
     path_model="us.anthropic.claude-x-v1:0",
@@ -28,24 +30,34 @@ CONVERSE = Row(
     probes={
         "images": (Probe(("messages", 0, "content"), [{"image": {"format": "png", "source": {"bytes": "AA"}}}], 1),),
         "audio": (Probe(("messages", 0, "content"), [{"audio": {"format": "wav", "source": {"bytes": "AA"}}}], 1),),
-        "tools": (Probe(("toolConfig", "tools"), [{"toolSpec": {"name": "look_up", "inputSchema": {"json": {}}}}], ("look_up",)),),
+        "tools": (
+            Probe(("toolConfig", "tools"), [{"toolSpec": {"name": "look_up", "inputSchema": {"json": {}}}}], ("look_up",)),
+            Probe((EXTRA, "tools"), [{"type": "computer_20250124", "name": "computer"}], ("computer",)),
+            Probe((EXTRA, "mcp_servers"), [{"type": "url", "name": "srv", "url": "u"}], ("srv",)),
+        ),
         "tool_results": (Probe(("messages", 1), {"role": "user", "content": [{"toolResult": {"toolUseId": "1", "content": []}}]}, 1),),
         "turns": (Probe(("messages", 1), {"role": "user", "content": [{"text": "again"}]}, 2),),
         "max_output_tokens": (Probe(("inferenceConfig", "maxTokens"), 77, 77),),
         "temperature": (Probe(("inferenceConfig", "temperature"), 0.25, 0.25),),
+        "seed": (Probe((EXTRA, "seed"), 9, 9),),
+        "logprobs": (Probe((EXTRA, "logprobs"), True, True), Probe((EXTRA, "top_logprobs"), 3, True)),
+        "top_logprobs": (Probe((EXTRA, "top_logprobs"), 3, 3),),
         "reasoning": (
-            Probe(("additionalModelRequestFields", "thinking"), {"type": "enabled", "budget_tokens": 2000}, True),
-            Probe(("additionalModelRequestFields", "reasoning_config"), {"type": "enabled", "budget_tokens": 2000}, True),
-            Probe(("additionalModelRequestFields", "reasoning_effort"), "low", True),
+            Probe((EXTRA, "thinking"), {"type": "enabled", "budget_tokens": 2000}, True),
+            Probe((EXTRA, "reasoning_config"), {"type": "enabled", "budget_tokens": 2000}, True),
+            Probe((EXTRA, "reasoning_effort"), "low", True),
         ),
         "reasoning_effort": (
-            Probe(("additionalModelRequestFields", "reasoning_effort"), "high", "high"),
-            Probe(("additionalModelRequestFields", "reasoningConfig"), {"type": "enabled", "maxReasoningEffort": "high"}, "high"),
+            Probe((EXTRA, "reasoning_effort"), "high", "high"),
+            Probe((EXTRA, "reasoningConfig"), {"type": "enabled", "maxReasoningEffort": "high"}, "high"),
             Probe(("outputConfig", "effort"), "high", "high"),
+            Probe((EXTRA, "output_config", "effort"), "high", "high"),
+            Probe((EXTRA, "reasoning", "effort"), "high", "high"),
         ),
         "reasoning_budget": (
-            Probe(("additionalModelRequestFields", "thinking"), {"type": "enabled", "budget_tokens": 2000}, 2000),
-            Probe(("additionalModelRequestFields", "reasoning_config"), {"type": "enabled", "budget_tokens": 2001}, 2001),
+            Probe((EXTRA, "thinking"), {"type": "enabled", "budget_tokens": 2000}, 2000),
+            Probe((EXTRA, "reasoning_config"), {"type": "enabled", "budget_tokens": 2001}, 2001),
+            Probe((EXTRA, "thinking_budget"), 2002, 2002),
         ),
         "unseen": (
             Probe(("promptVariables",), {"a": {"text": "b"}}, 1),
@@ -59,8 +71,11 @@ CONVERSE = Row(
         (("toolConfig", "tools"), [{"toolSpec": {"name": "f", "description": CANARY}}]),
         (("toolConfig", "tools"), [{"toolSpec": {"name": "f", "inputSchema": {"json": {"description": CANARY}}}}]),
         (("promptVariables",), {"a": {"text": CANARY}}),
+        ((EXTRA, "tools"), [{"name": "f", "description": CANARY}]),
+        ((EXTRA, "of_tomorrow"), {"deep": [CANARY]}),
         (("outputConfig", "textFormat"), {"type": "json_schema", "structure": {"jsonSchema": {"schema": CANARY}}}),
     ),
+    never="n end_user",
 )
 
 _CLAUDE = {name: probes for name, probes in anthropic.MESSAGES.probes.items() if name not in {"model", "stream"}}
@@ -70,6 +85,7 @@ INVOKE = Row(
     least={"anthropic_version": "bedrock-2023-05-31", **anthropic.MESSAGES.least},
     probes=_CLAUDE,
     words=anthropic.MESSAGES.words,
+    never=anthropic.MESSAGES.never,
 )
 
 ROWS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.dialects.corpus import CANARY, Probe, Row
+from tests.dialects.corpus import CANARY, TALK, WRITTEN, Probe, Row
 
 _PARTS: tuple[Any, ...] = (
     [{"text": CANARY}],
@@ -70,6 +70,7 @@ GENERATE = Row(
         (("generationConfig", "responseSchema"), {"description": CANARY}),
         (("generation_config", "response_json_schema"), {"description": CANARY}),
     ),
+    never="end_user",
 )
 
 COUNT_TOKENS = GENERATE._replace(
@@ -81,16 +82,28 @@ EMBED = Row(
     path="/v1beta/models/gemini-x:embedContent",
     path_model="gemini-x",
     least={"content": {"parts": [{"text": "hello"}]}},
-    probes={"images": (Probe(("content", "parts"), [{"inlineData": {"mimeType": "image/png", "data": "AA"}}], 1),)},
+    probes={
+        "images": (Probe(("content", "parts"), [{"inlineData": {"mimeType": "image/png", "data": "AA"}}], 1),),
+        "audio": (Probe(("content", "parts"), [{"inlineData": {"mimeType": "audio/wav", "data": "AA"}}], 1),),
+        "turns": (Probe(("content", "parts"), [{"text": "a"}, {"text": "b"}], 2),),
+        "unseen": (Probe(("content", "parts"), [{"fileData": {"mimeType": "image/png", "fileUri": "u"}}], 1),),
+    },
     words=((("content", "parts"), [{"text": CANARY}]), (("title",), CANARY)),
+    never=f"{WRITTEN} {TALK} n end_user",
 )
 
 BATCH_EMBED = Row(
     path="/v1beta/models/gemini-x:batchEmbedContents",
     path_model="gemini-x",
     least={"requests": [{"content": {"parts": [{"text": "hello"}]}}]},
-    probes={"turns": (Probe(("requests", 1), {"model": "models/gemini-x", "content": {"parts": [{"text": "b"}]}}, 2),)},
+    probes={
+        name: tuple(Probe(("requests", 1, *probe.path), probe.value, probe.expected) for probe in probes)
+        for name, probes in EMBED.probes.items()
+        if name != "turns"
+    }
+    | {"turns": (Probe(("requests", 1), {"model": "models/gemini-x", "content": {"parts": [{"text": "b"}]}}, 2),)},
     words=((("requests", 1), {"content": {"parts": [{"text": CANARY}]}}),),
+    never=EMBED.never,
 )
 
 ROWS = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.dialects.corpus import CANARY, Probe, Row
+from tests.dialects.corpus import CANARY, TALK, WRITTEN, Probe, Row
 
 CHAT = Row(
     path="/api/chat",
@@ -30,10 +30,12 @@ CHAT = Row(
         (("messages", 1), {"role": "system", "content": CANARY}),
         (("messages", 1), {"role": "assistant", "content": "", "thinking": CANARY}),
         (("messages", 1), {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": {"a": [CANARY]}}}]}),
+        (("messages", 1), {"role": "assistant", "tool_calls": [{"function": {"name": CANARY, "arguments": {}}}]}),
         (("messages", 1), {"role": "tool", "tool_name": CANARY, "content": "x"}),
         (("tools",), [{"type": "function", "function": {"name": "f", "description": CANARY}}]),
         (("format",), {"type": "object", "description": CANARY}),
     ),
+    never="audio n reasoning_budget end_user unseen",
 )
 
 _GENERATE_PROBES = {name: probes for name, probes in CHAT.probes.items() if name not in {"images", "tools", "tool_results", "turns"}}
@@ -52,15 +54,23 @@ GENERATE = Row(
         (("template",), CANARY),
         (("format",), {"description": CANARY}),
     ),
+    never=f"{TALK} audio n reasoning_budget end_user turns",
 )
 
 EMBED = Row(
     path="/api/embed",
     least={"input": "once"},
-    probes={"model": CHAT.probes["model"], "turns": (Probe(("input",), ["a", "b"], 2),)},
+    probes={
+        "model": CHAT.probes["model"],
+        "turns": (Probe(("input",), ["a", "b"], 2),),
+        "unseen": (Probe(("input",), [5, 6], 1),),
+    },
     words=((("input",), CANARY), (("input",), ["a", CANARY])),
+    never=f"{WRITTEN} {TALK} n images audio end_user stream",
 )
-SHOW = Row("/api/show", {}, {"model": (*CHAT.probes["model"], Probe(("name",), "llama-x", "llama-x"))}, ())
+SHOW = Row(
+    "/api/show", {}, {"model": (*CHAT.probes["model"], Probe(("name",), "llama-x", "llama-x"))}, (), never=f"{EMBED.never} turns unseen"
+)
 
 ROWS = {
     "chat": CHAT,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.dialects.corpus import CANARY, Path, Probe, Row
+from tests.dialects.corpus import CANARY, TALK, WRITTEN, Path, Probe, Row
 
 TEXT = {"type": "text", "text": CANARY}
 FUNCTION = {"type": "function", "function": {"name": "look_up", "description": "Looks up", "parameters": {"type": "object"}}}
@@ -37,16 +37,21 @@ SAMPLING: dict[str, tuple[Probe, ...]] = {
         Probe(("thinking_budget",), 512, True),
         Probe(("chat_template_kwargs", "enable_thinking"), True, True),
         Probe(("chat_template_kwargs", "thinking"), True, True),
+        Probe(("extra_body", "google", "thinking_config"), {"include_thoughts": True}, True),
+        Probe(("google", "thinkingConfig"), {"includeThoughts": True}, True),
     ),
     "reasoning_effort": (
         Probe(("reasoning_effort",), "high", "high"),
         Probe(("reasoning", "effort"), "high", "high"),
         Probe(("chat_template_kwargs", "reasoning_effort"), "high", "high"),
+        Probe(("extra_body", "google", "thinking_config", "thinking_level"), "HIGH", "high"),
     ),
     "reasoning_budget": (
         Probe(("thinking_budget",), 512, 512),
         Probe(("reasoning", "max_tokens"), 513, 513),
         Probe(("thinking", "budget_tokens"), 514, 514),
+        Probe(("extra_body", "google", "thinking_config", "thinking_budget"), 515, 515),
+        Probe(("google", "thinking_config", "thinking_budget"), 516, 516),
     ),
     "end_user": (Probe(("user",), "someone", "someone"), Probe(("safety_identifier",), "other", "other")),
 }
@@ -69,6 +74,9 @@ MESSAGE_WORDS: tuple[tuple[Path, Any], ...] = (
     (("messages", 1), {"role": "assistant", "tool_calls": [{"type": "function", "function": {"name": "f", "arguments": CANARY}}]}),
     (("messages", 1), {"role": "assistant", "tool_calls": [{"type": "custom", "custom": {"name": "f", "input": CANARY}}]}),
     (("messages", 1), {"role": "assistant", "function_call": {"name": "f", "arguments": CANARY}}),
+    (("messages", 1), {"role": "assistant", "tool_calls": [{"type": "function", "function": {"name": CANARY, "arguments": "{}"}}]}),
+    (("messages", 1), {"role": "assistant", "tool_calls": [{"type": "custom", "custom": {"name": CANARY, "input": ""}}]}),
+    (("messages", 1), {"role": "assistant", "function_call": {"name": CANARY, "arguments": "{}"}}),
     (("messages", 1), {"role": "tool", "tool_call_id": "1", "content": CANARY}),
     (("messages", 1), {"role": "function", "name": "f", "content": [TEXT]}),
     (("messages", 1), {"role": "ipython", "content": CANARY}),
@@ -98,6 +106,7 @@ CHAT = Row(
             Probe(("messages", 0, "content"), [{"type": "file", "file": {"file_id": "file-1"}}], 1),
             Probe(("prompt_embeds",), "AAAA", 1),
             Probe(("data_sources",), [{"type": "azure_search", "parameters": {}}], 1),
+            Probe(("extra_body", "google", "cached_content"), "cachedContents/1", 1),
         ),
     },
     words=(
@@ -127,14 +136,22 @@ COMPLETIONS = Row(
         "unseen": (Probe(("prompt",), [1, 2, 3], 1), Probe(("prompt",), [[1], [2]], 2), Probe(("prompt_embeds",), "AAAA", 1)),
     },
     words=((("prompt",), CANARY), (("prompt",), ["a", CANARY]), (("suffix",), CANARY)),
+    never=f"{TALK} images audio",
 )
 
 _USER = {"end_user": SAMPLING["end_user"], "model": SAMPLING["model"]}
 EMBEDDINGS = Row(
     path="/v1/embeddings",
     least={"input": "once"},
-    probes={**_USER, "turns": (Probe(("input",), ["a", "b"], 2),), "unseen": (Probe(("input",), [5, 6], 1),)},
+    probes={
+        **_USER,
+        "images": (Probe(("messages",), [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "u"}}]}], 1),),
+        "audio": (Probe(("messages",), [{"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}], 1),),
+        "turns": (Probe(("input",), ["a", "b"], 2),),
+        "unseen": (Probe(("input",), [5, 6], 1),),
+    },
     words=((("input",), CANARY), (("input",), ["a", CANARY]), (("messages",), [{"role": "user", "content": [TEXT]}])),
+    never=f"{WRITTEN} {TALK} n stream",
 )
 
 MODERATIONS = Row(
@@ -143,9 +160,12 @@ MODERATIONS = Row(
     probes={
         **_USER,
         "images": (Probe(("input",), [{"type": "image_url", "image_url": {"url": "u"}}], 1),),
+        "audio": (Probe(("input",), [{"type": "input_audio", "input_audio": {}}], 1),),
         "turns": (Probe(("input",), ["a", "b"], 2),),
+        "unseen": (Probe(("input",), [5, 6], 1),),
     },
     words=((("input",), CANARY), (("input",), [CANARY]), (("input",), [TEXT])),
+    never=f"{WRITTEN} {TALK} n stream",
 )
 
 IMAGES = Row(
@@ -153,6 +173,7 @@ IMAGES = Row(
     least={"prompt": "a cat"},
     probes={**_USER, "n": (Probe(("n",), 4, 4),), "stream": (Probe(("stream",), True, True),)},
     words=((("prompt",), CANARY),),
+    never=f"{WRITTEN} {TALK} images audio turns unseen",
 )
 
 SPEECH = Row(
@@ -160,6 +181,7 @@ SPEECH = Row(
     least={"input": "hello", "voice": "alloy"},
     probes={**_USER, "stream": (Probe(("stream_format",), "sse", True),)},
     words=((("input",), CANARY), (("instructions",), CANARY)),
+    never=f"{WRITTEN} {TALK} n images audio turns unseen",
 )
 
 ITEM_TEXT = {"type": "input_text", "text": CANARY}
@@ -235,14 +257,17 @@ RESPONSES = Row(
         (("text", "format"), {"type": "json_schema", "name": "n", "schema": {"description": CANARY}}),
         (("prompt",), {"id": "pmpt_1", "variables": {"topic": CANARY}}),
     ),
+    never="n seed",
 )
 
-BATCH = Row("/v1/batches", {"input_file_id": "file-1"}, {"model": SAMPLING["model"]}, ())
+_NO_JOB = f"{WRITTEN.replace('seed ', '')} {TALK} n stream images audio turns end_user"
+BATCH = Row("/v1/batches", {"input_file_id": "file-1"}, {"model": SAMPLING["model"]}, (), never=f"{_NO_JOB} seed unseen")
 FINE_TUNING = Row(
     "/v1/fine_tuning/jobs",
     {"training_file": "file-1"},
     {"model": SAMPLING["model"], "seed": SAMPLING["seed"], "unseen": (Probe(("validation_file",), "file-2", 2),)},
     (),
+    never=_NO_JOB,
 )
 
 ROWS = {

@@ -142,3 +142,26 @@ def test_metadata_never_asks_a_model():
 )  # fmt: skip
 def test_an_error_is_worded_as_the_caller_expects_it(path, headers, name):
     assert dialect_for_errors(path, headers).name == name
+
+
+PROFILE = "arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3Ainference-profile%2Fus.anthropic.claude-x-v1%3A0"
+
+
+@pytest.mark.parametrize("action", ["converse", "converse-stream", "invoke", "invoke-with-response-stream"])
+def test_amazons_resource_names_are_models(action):
+    route = find_route("POST", f"/model/{PROFILE}/{action}")
+    assert route.model == unquote(PROFILE)
+    assert find_route("POST", f"/model/{PROFILE.replace('%3A', ':')}/{action}") == route
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/model/{PROFILE}%2Fmore/converse", f"/model/{PROFILE}/converse/", f"/model/{PROFILE}%2F..%2Fx/converse", f"/model/{PROFILE}%3F/converse",
+        f"/model/{PROFILE.replace('us.anthropic', '..')}/converse", f"/model/{PROFILE.replace('%2F', '%252F')}/converse",
+        f"/model/{PROFILE.replace('%2F', '/')}/converse", "/model/a%2Fb/converse", f"/openai/deployments/{PROFILE}/chat/completions",
+    ],
+)  # fmt: skip
+def test_anything_that_only_resembles_a_resource_name_is_refused(path):
+    with pytest.raises(CallerError):
+        find_route("POST", path)

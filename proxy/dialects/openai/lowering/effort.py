@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from proxy.dialects.dialect import Document
+from proxy.dialects.gemini import clamps as gemini
 from proxy.dialects.rewrite import bound, bound_effort, drop, lowered, nested
 
 _REASONING_FAMILIES: Final = ("o1", "o3", "o4", "gpt-5")
@@ -27,7 +28,7 @@ def reasons(document: Document) -> bool:
 
 def chat(document: Document, most: str) -> bool:
     """Lower the effort; inserted only for models known to take one, since others refuse it."""
-    changed = _lower(document, most)
+    changed = lower(document, most)
     if reasons(document) and document.get("reasoning_effort") is None and document.get("reasoning") is None and lowered(_DEFAULT, most):
         document["reasoning_effort"] = most
         return True
@@ -37,7 +38,7 @@ def chat(document: Document, most: str) -> bool:
 def responses(document: Document, most: str) -> bool:
     """Lower the effort of a Responses request, also where an input item configures it; inserted as for chat."""
     changed = _lower_items(document, most)
-    changed = _lower(document, most) or changed
+    changed = lower(document, most) or changed
     if reasons(document) and (document.get("reasoning") or {}).get("effort") is None and lowered(_DEFAULT, most):
         nested(document, "reasoning")["effort"] = most
         return True
@@ -47,6 +48,8 @@ def responses(document: Document, most: str) -> bool:
 def budget(document: Document, most: int) -> bool:
     """Lower the thinking tokens."""
     changed = bound(document, "thinking_budget", most)
+    for google in _googles(document):
+        changed = gemini.lower_budget(google, most) or changed
     for key, inside in _NESTED_BUDGET:
         if _inside(document, key).get(inside) is not None:
             changed = bound(nested(document, key), inside, most) or changed
@@ -71,13 +74,24 @@ def _configured(entry: Any, most: str) -> Any:
     return {**entry, "reasoning": {**entry["reasoning"], "effort": most}}
 
 
+def _googles(document: Document) -> list[Document]:
+    """Copies, in their places, of the objects that `sampling.googles` reads."""
+    places = [nested(document, "google")] if document.get("google") else []
+    if _inside(document, "extra_body").get("google"):
+        places.append(nested(nested(document, "extra_body"), "google"))
+    return places
+
+
 def _inside(document: Document, key: str) -> dict[str, Any]:
     value = document.get(key)
     return value if type(value) is dict else {}
 
 
-def _lower(document: Document, most: str) -> bool:
+def lower(document: Document, most: str) -> bool:
+    """Lower the effort wherever it is written."""
     changed = bound_effort(document, "reasoning_effort", most)
+    for google in _googles(document):
+        changed = gemini.lower_effort(google, most) or changed
     for place, key in _NESTED_EFFORT:
         changed = bound_effort(document, key, most, inside=place) or changed
     return _switch_off(document) or changed if most == "none" else changed

@@ -24,7 +24,7 @@ def responses(_route: Route, document: Document, clamps: Clamps) -> tuple[Docume
 
 def images(_route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
     """Lower the number of images."""
-    return apply(document, clamps, {"n": _samples})
+    return apply(document, clamps, _IMAGES)
 
 
 def _max_tokens(document: Document, most: int) -> bool:
@@ -43,16 +43,26 @@ def _samples(document: Document, most: int) -> bool:
     return bound_all(document, ("n", "best_of"), most)
 
 
+def _images(document: Document, most: int) -> bool:
+    return bound(document, "n", most)
+
+
+def _included_alternatives(document: Document, most: int) -> bool:
+    return bound(document, "top_logprobs", most)
+
+
 def _temperature(document: Document, most: float) -> bool:
     return bound_or_set(document, "temperature", most, DEFAULT_TEMPERATURE)
 
 
-def _no_logprobs(document: Document, _: Any) -> bool:
+def no_logprobs(document: Document, _: Any = None) -> bool:
+    """Remove every way to ask for log-probabilities."""
     asked = any(document[key] is not None and document[key] is not False for key in LOGPROBS & document.keys())
     return drop(document, LOGPROBS) and asked
 
 
-def _alternatives(document: Document, most: int) -> bool:
+def fewer_alternatives(document: Document, most: int) -> bool:
+    """Lower the alternatives at each token."""
     lower = bound_all(document, ("top_logprobs", "prompt_logprobs", "n_probs"), most)
     if type(document.get("logprobs")) is int:
         lower = bound(document, "logprobs", most) or lower
@@ -73,14 +83,15 @@ _CHAT: Final[dict[str, Bound]] = {
     **_SHARED,
     "max_tokens": _max_tokens,
     "n": _samples,
-    "logprobs": _no_logprobs,
-    "top_logprobs": _alternatives,
+    "logprobs": no_logprobs,
+    "top_logprobs": fewer_alternatives,
     "reasoning_effort": effort.chat,
 }
 _RESPONSES: Final[dict[str, Bound]] = {
     **_SHARED,
     "max_tokens": _max_output_tokens,
     "logprobs": _no_included_logprobs,
-    "top_logprobs": _alternatives,
+    "top_logprobs": _included_alternatives,
     "reasoning_effort": effort.responses,
 }
+_IMAGES: Final[dict[str, Bound]] = {"n": _images}
