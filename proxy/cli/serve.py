@@ -6,23 +6,31 @@ import asyncio
 import os
 import signal
 import sys
+import time
 import urllib.error
 import urllib.request
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import typer
 import uvloop
 
-from proxy.adapters.settings_file import read_settings
-from proxy.adapters.telemetry.log import logger
+from proxy.adapters.policy_folder import PolicyFolder
+from proxy.adapters.settings_file import named_policies, read_settings
+from proxy.adapters.telemetry.log import adopt_libraries, logger
 from proxy.cli.console import UNUSABLE, err, problems_told
+from proxy.errors import ConfigError
 from proxy.server import Server
 from proxy.settings import Settings
 
 SettingsFile = Annotated[
     Path | None, typer.Option("--settings", "-s", help="Settings file (YAML). Defaults and TOSPROXY_* variables count without it.")
 ]
+
+
+HURRIED: Final = 1
+"""Exit code when there was no time to drain."""
 
 
 def register(app: typer.Typer) -> None:
@@ -37,9 +45,11 @@ def serve(
 ) -> None:
     """Start the proxy. Without upstreams the built-in demo endpoint answers."""
     with problems_told():
-        settings = read_settings(settings_file)
+        settings = _settings(settings_file)
         form = log_format or ("console" if settings.log.format == "json" and sys.stderr.isatty() else settings.log.format)
-        server = Server(settings, logger(form, settings.log.level))
+        log = logger(form, settings.log.level)
+        adopt_libraries(log)
+        server = Server(settings, log)
     try:
         code = uvloop.run(_run(server))
     except OSError as error:
@@ -48,15 +58,29 @@ def serve(
     raise typer.Exit(code)
 
 
+def _settings(file: Path | None) -> Settings:
+    """The settings. Raises ConfigError with their problems and, since one start should tell them all, those of the policies."""
+    try:
+        return read_settings(file)
+    except ConfigError as error:
+        folder = named_policies(file)
+        if folder is None:
+            raise
+        try:
+            PolicyFolder(folder, time.time)
+        except ConfigError as further:
+            raise ConfigError(error.problems + further.problems) from error
+        raise
+
+
 async def _run(server: Server) -> int:
-    """Serve until a signal. A second one ends at once."""
+    """Serve until a signal. A second one ends what is open, a third one the process."""
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
+    steps = iter((asked.set, server.hurry))
 
     def stop() -> None:
-        if asked.is_set():
-            os._exit(1)
-        asked.set()
+        next(steps, partial(os._exit, HURRIED))()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
@@ -66,7 +90,7 @@ async def _run(server: Server) -> int:
         err.print(_welcome(server), markup=False)
     await asked.wait()
     await server.stop()
-    return 0
+    return 0 if next(steps, None) is not None else HURRIED
 
 
 def _welcome(server: Server) -> str:

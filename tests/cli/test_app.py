@@ -52,3 +52,14 @@ def test_the_program_tells_how_it_ended_and_shows_no_traceback():
     assert ended.returncode == 2
     assert b"2 problems" in ended.stderr
     assert b"Traceback" not in ended.stderr
+
+
+def test_a_start_tells_the_problems_of_settings_and_of_policies_together(tmp_path):
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "a.yaml").write_text("rules: [{id: a.b, source: x, when: request.nope, then: {tag: [a]}}]\n")
+    (tmp_path / "settings.yaml").write_text(f"policies: {tmp_path}/policies\nlisten: {{prot: 1}}\nstate: {{kind: disk}}\n")
+    ended = started("serve", "-s", str(tmp_path / "settings.yaml"))
+    told = ended.stderr.decode()
+    assert ended.returncode == 2
+    assert [word in told for word in ("listen.prot", "state.kind", "request.nope")] == [True] * 3
+    assert "3 problems" in told

@@ -32,7 +32,7 @@ def command(tmp_path: Path) -> Iterator[Callable[..., tuple[subprocess.Popen[byt
     """Start `python -m proxy serve` and give the process and its address."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(origin: Origin, drain_s: float, streams_s: float) -> tuple[subprocess.Popen[bytes], str]:
+    def start(origin: Origin, drain_s: float, streams_s: float, log: str = "{records: 'off'}") -> tuple[subprocess.Popen[bytes], str]:
         policies = tmp_path / "policies"
         policies.mkdir()
         for name, text in OPEN.items():
@@ -40,7 +40,7 @@ def command(tmp_path: Path) -> Iterator[Callable[..., tuple[subprocess.Popen[byt
         settings = tmp_path / "settings.yaml"
         settings.write_text(
             f"policies: {policies}\nlisten: {{port: 0}}\nadmin: {{port: 0}}\nupstreams: [{{name: origin, url: '{origin.url}'}}]\n"
-            f"log: {{records: 'off'}}\nshutdown: {{drain_s: {drain_s}, streams_s: {streams_s}}}\n"
+            f"log: {log}\nshutdown: {{drain_s: {drain_s}, streams_s: {streams_s}}}\n"
         )
         process = subprocess.Popen([sys.executable, "-m", "proxy", "serve", "-s", settings], cwd=ROOT, stderr=subprocess.PIPE)
         started.append(process)
@@ -149,13 +149,19 @@ def test_a_kept_connection_is_told_to_close_while_it_drains(command):
         assert process.wait(10) == 0
 
 
-def test_a_second_signal_is_quick(command):
+def test_a_second_signal_waits_for_nobody_but_tells_streams_and_writes_records(command, tmp_path):
+    records = tmp_path / "records.jsonl"
     with closing(Origin(Thinker())) as origin:
-        process, address = command(origin, 30, 30)
+        process, address = command(origin, 30, 30, f"{{records: file, file: {records}}}")
         with closing(http.client.HTTPConnection(address, timeout=10)) as connection:
             connection.request("POST", "/v1/chat/completions", STREAM, {"content-type": "application/json"})
-            assert connection.getresponse().status == 200
+            answer = connection.getresponse()
+            assert answer.status == 200
             process.send_signal(signal.SIGTERM)
             _until_it_drains(address)
             process.send_signal(signal.SIGTERM)
-            assert process.wait(3) == 1
+            assert b'"code":"server_stopping"' in answer.read()
+        assert process.wait(10) == 1
+    outcomes = [json.loads(line)["body"].get("outcome") for line in records.read_text().splitlines()]
+    assert outcomes.count("cut") == 1
+    assert outcomes.count("allowed") >= 1
