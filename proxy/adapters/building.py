@@ -127,7 +127,7 @@ def digest_key(identity: Identity) -> bytes:
 
 
 def _tracer(given: Tracing) -> Tracer | None:
-    return otlp_tracer(given.endpoint, given.sample_percent, VERSION) if given.endpoint else None
+    return otlp_tracer(given, VERSION) if given.endpoint else None
 
 
 def _admin_token(admin: Admin) -> Secret:
