@@ -151,6 +151,7 @@ class Server:
         metrics.add_source(partial(samples.geo_samples, parts.geo))
         metrics.add_source(partial(samples.store_samples, self.store))
         metrics.add_source(self._own_samples)
+        metrics.add_source(partial(samples.connection_samples, self.listener))
         if parts.records is not None:
             metrics.add_source(partial(samples.record_samples, parts.records))
         if parts.detector is not None:

@@ -83,7 +83,7 @@ class Listener(web.Server):
         }
         super().__init__(handle, handler_cancellation=True, **options)  # type: ignore[arg-type]  # Downstream answers what aiohttp asks of a response
         self.refuse = refuse
-        self.refused_connections = 0
+        self._refused = 0
         self._settings = settings
         self._socket: asyncio.Server | PrefacedServer | None = None
         self._header_s = caps.header_s
@@ -98,7 +98,7 @@ class Listener(web.Server):
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         """Count the connection, or close it when there are too many."""
         if len(self._connections) >= self._settings.max_connections:
-            self.refused_connections += 1
+            self._refused += 1
             transport.abort()
         super().connection_made(handler, transport)
 
@@ -144,6 +144,12 @@ class Listener(web.Server):
                 connection.force_close()
             else:
                 connection.close()
+
+    @property
+    def refused_connections(self) -> dict[str, int]:
+        """Connections closed unserved, by reason: limit, preface."""
+        late, broken = (self._socket.crowded, self._socket.refused) if isinstance(self._socket, PrefacedServer) else (0, 0)
+        return {"limit": self._refused + late, "preface": broken}
 
     @property
     def open_connections(self) -> int:
