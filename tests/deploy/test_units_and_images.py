@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,13 @@ def test_everything_that_the_image_installs_has_a_hash():
         pinned = [entry for entry in entries if re.match(r"[A-Za-z0-9._-]+(\[.*\])?==", entry)]
         assert pinned
         assert all("--hash=sha256:" in entry for entry in pinned)
+
+
+def test_the_image_can_send_traces():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    pinned = set(re.findall(r"^([a-z0-9-]+)(?:\[.*\])?==", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
+    asked = {re.split(r"[\[><=]", each)[0].lower() for each in project["dependencies"] + project["optional-dependencies"]["tracing"]}
+    assert asked <= pinned
 
 
 def test_the_docker_context_holds_what_the_dockerfile_copies_and_no_more():
