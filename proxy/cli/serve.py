@@ -1,4 +1,4 @@
-"""`tos-proxy serve` and `tos-proxy health`."""
+"""`tos-proxy serve`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import os
 import signal
 import sys
 import time
-import urllib.error
-import urllib.request
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -19,15 +17,10 @@ import uvloop
 from proxy.adapters.policy_folder import PolicyFolder
 from proxy.adapters.settings_file import named_policies, read_settings
 from proxy.adapters.telemetry.log import adopt_libraries, logger
-from proxy.cli.console import UNUSABLE, err, problems_told
+from proxy.cli.console import UNUSABLE, SettingsFile, err, problems_told
 from proxy.errors import ConfigError
 from proxy.server import Server
 from proxy.settings import Settings
-
-SettingsFile = Annotated[
-    Path | None, typer.Option("--settings", "-s", help="Settings file (YAML). Defaults and TOSPROXY_* variables count without it.")
-]
-
 
 HURRIED: Final = 1
 """Exit code when there was no time to drain."""
@@ -36,7 +29,6 @@ HURRIED: Final = 1
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command("serve")(serve)
-    app.command("health")(health)
 
 
 def serve(
@@ -111,24 +103,3 @@ tos-proxy serves {server.traffic_url} in front of {where}, policies {server.part
   what was counted:
     curl -s {server.admin_url}/metrics | grep tosproxy_requests_total
 """
-
-
-def health(
-    settings_file: SettingsFile = None,
-    ready: Annotated[bool, typer.Option("--ready", help="Ask whether it is ready to serve, not just alive.")] = False,
-) -> None:
-    """Ask the running proxy's admin listener how it is. Exit code 0 when it is well."""
-    with problems_told():
-        settings = read_settings(settings_file)
-    url = _health_url(settings, "readyz" if ready else "healthz")
-    try:
-        with urllib.request.urlopen(url, timeout=3) as answer:  # noqa: S310 - the scheme is fixed below
-            print(answer.read().decode())
-    except (urllib.error.URLError, OSError) as error:
-        err.print(f"{url}: {error}", markup=False)
-        raise typer.Exit(1) from None
-
-
-def _health_url(settings: Settings, page: str) -> str:
-    host = "127.0.0.1" if settings.admin.host in {"0.0.0.0", "::"} else settings.admin.host  # noqa: S104 - it says where it was bound
-    return f"http://[{host}]:{settings.admin.port}/{page}" if ":" in host else f"http://{host}:{settings.admin.port}/{page}"

@@ -56,15 +56,15 @@ def test_less_severe_events_than_asked_for_are_not_written(level, written):
 
 
 def test_what_a_library_warns_of_is_an_event_without_what_it_quotes(libraries):
-    library = logging.getLogger("some.library")
+    library = logging.getLogger("vendor.client")
     library.info("too detailed")
     library.warning("could not reach %s, again in %.1f s", "https://user:secret@collector", 2.5)
     library.error("failed\nprotocol: <secret repr>", exc_info=ValueError("secret"))
     library.warning("%(name)s left", {"name": "secret"})
     lines = [json.loads(line) for line in libraries.getvalue().splitlines()]
     assert [(line["level"], line["source"], line["said"], line.get("error")) for line in lines] == [
-        ("warning", "some.library", "could not reach str, again in 2.5 s", None),
-        ("error", "some.library", "failed", "ValueError"),
-        ("warning", "some.library", "%(name)s left", None),
+        ("warning", "vendor.client", "could not reach str, again in 2.5 s", None),
+        ("error", "vendor.client", "failed", "ValueError"),
+        ("warning", "vendor.client", "%(name)s left", None),
     ]
     assert "secret" not in libraries.getvalue()

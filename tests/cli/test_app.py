@@ -63,3 +63,9 @@ def test_a_start_tells_the_problems_of_settings_and_of_policies_together(tmp_pat
     assert ended.returncode == 2
     assert [word in told for word in ("listen.prot", "state.kind", "request.nope")] == [True] * 3
     assert "3 problems" in told
+
+
+def test_a_health_check_loads_neither_the_server_nor_what_it_computes_with():
+    seen = "import sys, proxy.cli.app as app\ntry: app.main()\nexcept SystemExit: print(sorted({'numpy', 'aiohttp', 'proxy.server'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", seen, "health", "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
