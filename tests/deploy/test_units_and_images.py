@@ -12,6 +12,7 @@ import yaml
 
 from deploy import check_image
 from proxy.settings import Settings
+from tests.deploy.conftest import runner
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -134,6 +135,14 @@ def test_the_unit_has_no_fault_that_systemd_knows(systemd_analyze, tmp_path):
     unit.write_text((DEPLOY / "systemd" / "tos-proxy.service").read_text().replace("/opt/tos-proxy/bin/tos-proxy", "/bin/true"))
     done = systemd_analyze("verify", "--man=no", unit)
     assert done.stderr.strip() == ""
+
+
+def test_the_user_of_the_unit_is_made_by_the_sysusers_file():
+    sysusers = runner("systemd-sysusers", "Debian package systemd")
+    sysusers("--dry-run", DEPLOY / "systemd" / "tos-proxy.sysusers.conf")
+    unit = (DEPLOY / "systemd" / "tos-proxy.service").read_text()
+    (user,) = re.findall(r"^User=(.+)$", unit, re.MULTILINE)
+    assert f"u {user} " in (DEPLOY / "systemd" / "tos-proxy.sysusers.conf").read_text()
 
 
 def test_the_unit_is_confined(systemd_analyze):
