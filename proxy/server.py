@@ -70,16 +70,24 @@ class Server:
         self.store = limit_store(settings, parts.digest_key, self.log)
         self.handler = Handler(self._world())
         self.listener = Listener(self.handler, self._refuse_bytes, settings.listen, settings.caps, parts.certificates)
-        host, port = await self.listener.open()
-        self.traffic_url = _url("https" if settings.listen.tls else "http", host, port)
         self._export()
-        admin = self.settings.admin
-        self.admin_url = await self._serve(self._admin(), admin.host, admin.port)
+        try:
+            await self._bind()
+        except OSError:
+            for upstream in self.upstreams:
+                await upstream.close()
+            raise
         self._follow()
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
         self.log.info("serving", traffic=self.traffic_url, admin=self.admin_url, policies=parts.policies.current.revision, demo=self.demo)
+
+    async def _bind(self) -> None:
+        listen, admin = self.settings.listen, self.settings.admin
+        host, port = await self.listener.open()
+        self.traffic_url = _url("https" if listen.tls else "http", host, port)
+        self.admin_url = await self._serve(self._admin(), admin.host, admin.port)
 
     def _world(self) -> World:
         parts = self.parts
