@@ -14,7 +14,7 @@ from proxy.dialects.call import Usage
 from proxy.dialects.routes import ENDPOINTS
 from proxy.settings import Tracing
 
-NAMES = CONVENTIONS["1.37"]
+NAMES = CONVENTIONS["v1.37"]
 CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
@@ -23,7 +23,7 @@ def exporter():
     return InMemorySpanExporter()
 
 
-def traced(exporter, traceparent="", percent=100.0, convention="1.37", **fields):
+def traced(exporter, traceparent="", percent=100.0, convention="v1.37", **fields):
     tracer = Tracer(exporter, percent, "1.0", convention)
     _, told = tracer.began("d-1", [("traceparent", traceparent)])
     record = Record(
@@ -67,7 +67,7 @@ def test_a_refusal_names_its_rule_and_a_fault_is_an_error(exporter):
 
 @given(st.text(alphabet="0123456789abcdefABCDEF-x", max_size=60))
 def test_no_header_makes_an_invalid_context(text):
-    trace = Tracer(InMemorySpanExporter(), 0.0, "1", "1.37").begin(text)
+    trace = Tracer(InMemorySpanExporter(), 0.0, "1", "v1.37").begin(text)
     assert len(trace.traceparent) == 55
     assert int(trace.trace_id, 16)
     assert int(trace.span_id, 16)
@@ -81,11 +81,11 @@ def test_nothing_a_person_wrote_is_an_attribute():
 @pytest.mark.parametrize(
     ("convention", "name", "dialect", "provider"),
     [
-        ("1.36", "gen_ai.system", "openai", "openai"),
-        ("1.37", "gen_ai.provider.name", "openai", "openai"),
-        ("1.37", "gen_ai.provider.name", "azure", "azure.ai.openai"),
-        ("1.37", "gen_ai.provider.name", "gemini", "gcp.gemini"),
-        ("1.36", "gen_ai.system", "bedrock", "aws.bedrock"),
+        ("v1.36", "gen_ai.system", "openai", "openai"),
+        ("v1.37", "gen_ai.provider.name", "openai", "openai"),
+        ("v1.37", "gen_ai.provider.name", "azure", "azure.ai.openai"),
+        ("v1.37", "gen_ai.provider.name", "gemini", "gcp.gemini"),
+        ("v1.36", "gen_ai.system", "bedrock", "aws.bedrock"),
     ],
 )
 def test_the_provider_is_named_as_the_version_of_the_convention_asks(exporter, convention, name, dialect, provider):
@@ -123,7 +123,7 @@ def test_a_trace_goes_on_where_its_header_can_be_read(exporter, traceparent, goe
 
 
 def test_the_state_of_a_trace_goes_on_with_it_and_with_nothing_else(exporter):
-    tracer = Tracer(exporter, 100.0, "1.0", "1.37")
+    tracer = Tracer(exporter, 100.0, "1.0", "v1.37")
     state = ("tracestate", "vendor=1")
     kept = [
         tracer.began("d", [*(("traceparent", each) for each in given), state, ("accept", "*/*")])[0]

@@ -46,10 +46,10 @@ _STABLE: Final[Mapping[str, str]] = {
     "error": "error.type",
 }
 NAMES: Final[Mapping[str, Mapping[str, str]]] = {
-    "1.36": {**_STABLE, "provider": "gen_ai.system"},
-    "1.37": {**_STABLE, "provider": "gen_ai.provider.name"},
+    "v1.36": {**_STABLE, "provider": "gen_ai.system"},
+    "v1.37": {**_STABLE, "provider": "gen_ai.provider.name"},
 }
-"""Attributes of a span, by version of OpenTelemetry's semantic conventions for generative AI: 1.37 renamed the provider."""
+"""Attributes of a span, by version of OpenTelemetry's semantic conventions for generative AI: v1.37 renamed the provider."""
 _PROVIDERS: Final[Mapping[str, str]] = {"azure": "azure.ai.openai", "bedrock": "aws.bedrock", "gemini": "gcp.gemini"}
 """Dialect -> the conventions' word for it; the others are called alike."""
 _OPERATIONS: Final[Mapping[str, str]] = {
