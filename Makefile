@@ -42,11 +42,12 @@ generated: $(VENV)/dev.stamp
 	$(BIN)/python -m proxy reference policies
 
 # The exact versions and hashes of what pyproject.toml asks for; versions already pinned stay unless it asks for newer ones.
-LOCK := uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml
+# With the tracing extra: an image can't install it when an operator names a collector.
+LOCK := uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml --extra tracing
 lock: $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check "uv>=0.13"
 	$(BIN)/$(LOCK) --output-file requirements.txt
-	$(BIN)/$(LOCK) --extra tracing --group dev --output-file requirements-dev.txt
+	$(BIN)/$(LOCK) --group dev --output-file requirements-dev.txt
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -8,6 +8,7 @@ Run as `python -m deploy.check_image` from the project's root. Dependencies come
 from __future__ import annotations
 
 import contextlib
+import http.server
 import json
 import os
 import re
@@ -17,6 +18,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -139,6 +141,31 @@ def serving(arguments: list[str], env: Mapping[str, str], admin_port: int) -> It
             process.wait()
 
 
+class Collector(http.server.BaseHTTPRequestHandler):
+    """Takes whatever is sent and counts it."""
+
+    def do_POST(self) -> None:
+        """One batch of spans."""
+        self.rfile.read(int(self.headers["content-length"]))
+        self.server.taken.append(self.path)  # type: ignore[attr-defined]  # set where the server is made
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing to say."""
+
+
+@contextlib.contextmanager
+def collecting() -> Iterator[tuple[str, list[str]]]:
+    """A collector of traces on this machine: where it listens, and what it was sent."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Collector) as server:
+        taken: list[str] = []
+        server.taken = taken  # type: ignore[attr-defined]
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/v1/traces", taken
+        server.shutdown()
+
+
 def written(root: Path) -> dict[str, float]:
     """Files and their times of change: what a read-only root file system would have forbidden shows up as a difference."""
     return {str(path): path.lstat().st_mtime for path in root.rglob("*")}
@@ -156,15 +183,24 @@ def serve_one(stages: Mapping[str, list[Step]], place: Place) -> None:
         "TOSPROXY_SHUTDOWN__DRAIN_S": "0",
     }
     before = written(place.root)
+    with collecting() as (collector, spans):
+        env["TOSPROXY_TRACING__ENDPOINT"] = collector
+        ask_one(steps, place, env, traffic, admin)
+    if not spans:
+        raise RuntimeError("no trace reached the collector")
+    if changed := set(written(place.root).items()) ^ set(before.items()):
+        raise RuntimeError(f"the proxy wrote into its image: {sorted(changed)[:5]}")
+
+
+def ask_one(steps: list[Step], place: Place, env: Mapping[str, str], traffic: int, admin: int) -> None:
+    """One question, and one for its health, to the image's command."""
     with serving(command(steps, "ENTRYPOINT", place) + command(steps, "CMD", place), env, admin):
         question = {"model": "demo", "messages": [{"role": "user", "content": "Say hello."}]}
         status, text = ask(f"http://127.0.0.1:{traffic}/v1/chat/completions", question)
         print(f"answered {status}: {text[:200]}")
         if status not in {200, 403}:
             raise RuntimeError(f"expected an answer or a refusal by policy, not {status}")
-        subprocess.run(command(steps, "HEALTHCHECK", place), env=env, check=True, timeout=10)
-    if changed := set(written(place.root).items()) ^ set(before.items()):
-        raise RuntimeError(f"the proxy wrote into its image: {sorted(changed)[:5]}")
+        subprocess.run(command(steps, "HEALTHCHECK", place), env=dict(env), check=True, timeout=10)
 
 
 def main() -> int:

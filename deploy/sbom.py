@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from deploy.check_image import ROOT, Place, build, read_dockerfile
+from proxy import VERSION
 
 CYCLONEDX: Final = Path(sys.executable).parent / "cyclonedx-py"
 DATA: Final = ROOT / "proxy" / "adapters" / "geodata"
@@ -46,6 +47,12 @@ def data_components() -> list[dict[str, Any]]:
     ]
 
 
+def completed(bill: dict[str, Any]) -> dict[str, Any]:
+    """The bill with what the tool can't know: our version, which stands in the code, and the data files."""
+    bill["metadata"]["component"]["version"] = VERSION
+    return bill | {"components": bill["components"] + data_components()}
+
+
 def main() -> int:
     """Build the environment, write its bill."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -55,8 +62,7 @@ def main() -> int:
         place = Place(Path(folder), dict(os.environ) | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"})
         build(read_dockerfile(ROOT / "deploy" / "Dockerfile")["build"], place)
         packages(place.root / "opt" / "tos-proxy" / "bin" / "python", target)
-    bill = json.loads(target.read_text("utf-8"))
-    bill["components"] += data_components()
+    bill = completed(json.loads(target.read_text("utf-8")))
     target.write_text(json.dumps(bill, indent=2) + "\n", "utf-8")
     print(f"{target}: {len(bill['components'])} components")
     return 0

@@ -271,9 +271,8 @@ class Handler:
         way = self._trail.lines(head, peer.client, caller.ip, trusted=trusted, continued=continued, secure=peer.secure)
         if self.world.tracer is None:
             return head, way
-        given = next((value for name, value in head.headers if name == TRACEPARENT), "")
-        head = head._replace(headers=[pair for pair in head.headers if pair[0] != TRACEPARENT])
-        return head, f"{way}{TRACEPARENT}: {self.world.tracer.began(record.id, given)}\r\n"
+        headers, told = self.world.tracer.began(record.id, head.headers)
+        return head._replace(headers=headers), f"{way}{TRACEPARENT}: {told}\r\n"
 
     def _tls_fingerprint(self, head: Head, peer: ClientWire) -> str:
         """The client's TLS fingerprint, where a trusted edge tells it."""

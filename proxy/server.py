@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import ssl
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from itertools import count
 from secrets import token_hex
@@ -18,8 +17,9 @@ from aiohttp import web
 
 from proxy import VERSION, replies
 from proxy.adapters.admin import admin_app
-from proxy.adapters.building import build_parts, demo_settings, limit_store
+from proxy.adapters.building import Outward, build_parts, demo_settings, limit_store
 from proxy.adapters.demo.app import demo_app
+from proxy.adapters.following import Certified, Following
 from proxy.adapters.prometheus import Metrics, Sample
 from proxy.adapters.telemetry import samples
 from proxy.adapters.traffic.listener import Listener
@@ -35,7 +35,6 @@ from proxy.identity.movement import Movements
 from proxy.settings import Settings
 from proxy.settings import Upstream as UpstreamSettings
 
-LOOK_EVERY_S: Final = 5.0
 END_S: Final = 1.0
 """How long exchanges may take to tell their clients that they are ended."""
 GC_THRESHOLDS: Final = (50_000, 20, 50)
@@ -59,28 +58,36 @@ class Server:
         self._tasks: set[asyncio.Task[None]] = set()
         self._runners: list[web.AppRunner] = []
         self._sweep_s = 0.0
-        self._expired: frozenset[str] = frozenset()
+        self._hurried = asyncio.Event()
+        self._following: Following | None = None
 
     async def start(self) -> None:
         """Bind both listeners and begin to serve. Raises OSError when an address can't be bound."""
         settings, parts = self.settings, self.parts
-        injected = parts.secrets or (((await self._start_demo()), []),)
-        self.upstreams = [Upstream(upstream, secrets) for upstream, secrets in injected]
+        self.upstreams = [Upstream(*each) for each in parts.upstreams or (Outward(await self._start_demo(), [], None),)]
         if parts.detector is not None:
             parts.detector.sweep(self.clock())  # the first search loads what later ones reuse: 0.1 s that no request should wait for
         self.store = limit_store(settings, parts.digest_key, self.log)
         self.handler = Handler(self._world())
-        self.listener = Listener(self.handler, self._refuse_bytes, settings.listen, settings.caps)
-        host, port = await self.listener.open()
-        self.traffic_url = _url("https" if settings.listen.tls else "http", host, port)
+        self.listener = Listener(self.handler, self._refuse_bytes, settings.listen, settings.caps, parts.certificates)
         self._export()
-        admin = self.settings.admin
-        self.admin_url = await self._serve(self._admin(), admin.host, admin.port)
+        try:
+            await self._bind()
+        except OSError:
+            for upstream in self.upstreams:
+                await upstream.close()
+            raise
         self._follow()
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
         self.log.info("serving", traffic=self.traffic_url, admin=self.admin_url, policies=parts.policies.current.revision, demo=self.demo)
+
+    async def _bind(self) -> None:
+        listen, admin = self.settings.listen, self.settings.admin
+        host, port = await self.listener.open()
+        self.traffic_url = _url("https" if listen.tls else "http", host, port)
+        self.admin_url = await self._serve(self._admin(), admin.host, admin.port)
 
     def _world(self) -> World:
         parts = self.parts
@@ -107,10 +114,11 @@ class Server:
         wait = self.settings.shutdown
         self.handler.draining = True
         self.log.info("draining", open=self.handler.open, seconds=wait.drain_s)
-        await asyncio.sleep(wait.drain_s)
+        await self._unless_hurried(asyncio.sleep(wait.drain_s))
         self.listener.stop_accepting()
         self.listener.close_idle()
-        cut = await self.handler.emptied(wait.streams_s)
+        await self._unless_hurried(self.handler.emptied(wait.streams_s))
+        cut = self.handler.open
         await self.handler.end_open(END_S)
         await self.listener.shutdown(timeout=0.5)
         for task in self._tasks:
@@ -126,39 +134,24 @@ class Server:
                 await asyncio.to_thread(part.close)
         self.log.info("stopped", cut=cut)
 
+    def hurry(self) -> None:
+        """Stop without waiting any longer: what is open is ended with an error that its client can read, and all is flushed."""
+        self.log.info("hurrying", open=self.handler.open)
+        self._hurried.set()
+
+    async def _unless_hurried(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Wait for `work`, or until there is no time for it."""
+        loop = asyncio.get_running_loop()
+        tasks = [loop.create_task(work), loop.create_task(self._hurried.wait())]
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     def reload(self) -> None:
         """Look at every file again now (SIGHUP)."""
-        self._spawn(asyncio.to_thread(self._refresh))
-        self._look_at_certificates()
-
-    def _look_at_certificates(self) -> None:
-        try:
-            if self.listener.refresh_certificates():
-                self.log.info("reloaded", what="certificates")
-        except (OSError, ssl.SSLError) as error:
-            self.log.warning("not reloaded, the last good version stays in force", what="certificates", problems=[str(error)])
-
-    async def _look(self) -> None:
-        """Certificates and mounted secrets are replaced without a signal; look at them now and then, for ever."""
-        while True:
-            await asyncio.sleep(LOOK_EVERY_S)
-            self._look_at_certificates()
-            self._look_at_days()
-            for _, secrets in self.parts.secrets:
-                for name, secret in secrets:
-                    if await asyncio.to_thread(secret.refresh):
-                        self.log.info("reloaded", what=f"secret of {name}")
-
-    def _refresh(self) -> None:
-        self.parts.policies.refresh()
-        self.parts.geo.refresh()
-        if self.parts.accounts is not None:
-            self.parts.accounts.refresh()
-        if self.parts.tokens is not None:
-            self.parts.tokens.refresh()
-        for _, secrets in self.parts.secrets:
-            for _, secret in secrets:
-                secret.refresh()
+        if self._following is not None:
+            self._spawn(self._following.look())
 
     def _export(self) -> None:
         """Every part tells its state when Prometheus asks."""
@@ -168,6 +161,7 @@ class Server:
         metrics.add_source(partial(samples.store_samples, self.store))
         metrics.add_source(partial(samples.account_samples, parts.accounts, parts.tokens, parts.joined))
         metrics.add_source(self._own_samples)
+        metrics.add_source(partial(samples.connection_samples, self.listener))
         if parts.records is not None:
             metrics.add_source(partial(samples.record_samples, parts.records))
         if parts.detector is not None:
@@ -197,22 +191,17 @@ class Server:
 
     def _follow(self) -> None:
         """Follow every file that may change, each in a task of its own."""
-        parts = self.parts
-        self._look_at_days()
+        certified: dict[str, Certified] = {"certificates": self.listener} | {
+            f"certificates of {upstream.name}": upstream for upstream in self.upstreams
+        }
+        self._following = following = Following(self.parts, certified, self.log)
+        following.look_at_days()
         self._spawn(self.metrics.watch_lag())
-        if parts.detector is not None:
-            self._spawn(self._sweep(parts.detector))
-        if not self.settings.watch:
-            return
-        self._spawn(self._look())
-        self._spawn(parts.policies.watch(lambda status: self._reloaded("policies", status.problems, status.revision)))
-        self._spawn(
-            parts.geo.watch(LOOK_EVERY_S, lambda told: self._reloaded("region databases", [db.problem for db in told if db.problem]))
-        )
-        if parts.accounts is not None:
-            self._spawn(parts.accounts.watch(lambda status: self._reloaded("accounts", status.problems, status.revision)))
-        if parts.tokens is not None:
-            self._spawn(parts.tokens.watch(lambda status: self._reloaded("token keys", status.problems)))
+        if self.parts.detector is not None:
+            self._spawn(self._sweep(self.parts.detector))
+        if self.settings.watch:
+            for work in following.watching():
+                self._spawn(work)
 
     async def _sweep(self, detector: Detector) -> None:
         """Search for campaigns for ever."""
@@ -221,19 +210,6 @@ class Server:
             began = time.perf_counter()
             detector.sweep(self.clock())
             self._sweep_s = time.perf_counter() - began
-
-    def _reloaded(self, what: str, problems: Sequence[object], revision: str = "") -> None:
-        if problems:
-            self.log.error("not reloaded, the last good version stays in force", what=what, problems=[str(problem) for problem in problems])
-        else:
-            self.log.info("reloaded", what=what, revision=revision)
-
-    def _look_at_days(self) -> None:
-        """Rules and waivers end without anybody touching a file: say so when they do, and at the start."""
-        expired = self.parts.policies.status.expired
-        if ended := sorted(set(expired) - self._expired):
-            self.log.warning("expired", ended=ended, meaning="they do nothing any more")
-        self._expired = frozenset(expired)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

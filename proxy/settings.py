@@ -213,6 +213,7 @@ class Tracing(Section):
     """OpenTelemetry traces; needs the tracing extra."""
 
     endpoint: str = Field("", description="OTLP/HTTP endpoint; empty for none.")
+    convention: Literal["v1.36", "v1.37"] = Field("v1.37", description="Version of the GenAI conventions that names the attributes.")
     sample_percent: float = Field(100.0, ge=0, le=100, description="Share of traces kept where the caller decided nothing.")
 
 

@@ -77,3 +77,9 @@ def test_the_defaults_are_listed_with_a_type_and_a_meaning():
     assert listed["listen.port"] == ("integer", "8080")
     assert listed["state.kind"] == ("memory | redis", "memory")
     assert listed["upstreams[].url"][0] == "text"
+
+
+def test_a_wrong_variable_is_blamed_and_not_the_file_that_it_outweighs(tmp_path, monkeypatch):
+    monkeypatch.setenv("TOSPROXY_LISTEN__PORT", "many")
+    (told,) = problems(tmp_path, "listen: {port: 8080}\n")
+    assert told.startswith("variable TOSPROXY_LISTEN__PORT: listen.port: ")

@@ -18,8 +18,10 @@ Series = tuple[str, list[float], list[float]]
 
 COLUMNS: Final = 3
 LEGEND_LINES: Final = 6
+LEGEND_CHARS: Final = 30
+"""So that two columns fit below a chart, where they hide no line."""
 GAP_S: Final = 3.0
-INCHES: Final = (5.2, 2.5)
+INCHES: Final = (5.2, 3.1)
 
 
 def picture(board: Board, answers: Mapping[str, list[Series]], target: Path) -> None:
@@ -48,10 +50,10 @@ def _number(place: Axes, panel: Panel, series: list[Series]) -> None:
 
 def _chart(place: Axes, panel: Panel, series: list[Series]) -> None:
     shown = sorted(series, key=lambda each: -max(each[2], default=0.0))
-    place.set_title(panel.title, fontsize=10, loc="left")
+    place.set_title(panel.title, fontsize=11, loc="left")
     place.yaxis.set_major_formatter(FuncFormatter(lambda value, _: worded(value, panel.unit)))
     place.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: f"{seconds:.0f} s"))
-    place.tick_params(labelsize=7)
+    place.tick_params(labelsize=8)
     place.grid(alpha=0.25)
     if not shown:
         place.text(0.5, 0.5, "nothing happened", ha="center", va="center", transform=place.transAxes, color="#888888", fontsize=9)
@@ -68,7 +70,11 @@ def _chart(place: Axes, panel: Panel, series: list[Series]) -> None:
     handles, labels = place.get_legend_handles_labels()
     if any(labels):
         more = [f"and {len(labels) - LEGEND_LINES} more"] if len(labels) > LEGEND_LINES else []
-        place.legend(handles[: LEGEND_LINES + len(more)], labels[:LEGEND_LINES] + more, fontsize=6.5, loc="upper left", framealpha=0.7)
+        named = [name if len(name) <= LEGEND_CHARS else f"{name[: LEGEND_CHARS - 1]}…" for name in labels[:LEGEND_LINES]]
+        place.legend(
+            handles[: LEGEND_LINES + len(more)], named + more,
+            fontsize=8, loc="upper left", bbox_to_anchor=(-0.02, -0.1), ncols=2, frameon=False, columnspacing=1.0, handlelength=1.2,
+        )  # fmt: skip
 
 
 def _with_gaps(seconds: list[float], values: list[float]) -> tuple[list[float], list[float]]:

@@ -7,6 +7,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
@@ -24,6 +25,7 @@ from proxy.adapters.recording import Capture, open_capture
 from proxy.adapters.redis_store import RedisStore
 from proxy.adapters.secrets import Secret, injected, read_secret
 from proxy.adapters.telemetry.traces import Tracer, otlp_tracer
+from proxy.adapters.traffic.certificates import Certificates, listener_certificates, upstream_certificates
 from proxy.audit.chain import chain_key
 from proxy.audit.digest import Digests
 from proxy.detection.config import DetectionConfig
@@ -45,6 +47,14 @@ LOOPBACK: Final = ("127.0.0.0/8", "::1/128")
 Part = TypeVar("Part")
 
 
+class Outward(NamedTuple):
+    """A model endpoint with what it is called with."""
+
+    settings: Upstream
+    secrets: list[tuple[str, Secret]]
+    certificates: Certificates | None
+
+
 class Parts(NamedTuple):
     """Everything that is read from files."""
 
@@ -54,7 +64,9 @@ class Parts(NamedTuple):
     tokens: TokenAccounts | None
     joined: AccountSources
     sources: Sources
-    secrets: tuple[tuple[Upstream, list[tuple[str, Secret]]], ...]
+    upstreams: tuple[Outward, ...]
+    certificates: Certificates | None
+    """Of the traffic listener."""
     digest_key: bytes
     detector: Detector | None
     records: AuditLog | None
@@ -88,13 +100,19 @@ def build_parts(settings: Settings, log: structlog.typing.FilteringBoundLogger) 
     capture = part(lambda: open_capture(settings, log))
     tracer = part(lambda: _tracer(settings.tracing))
     token = part(lambda: _admin_token(settings.admin))
-    headers = part(lambda: tuple((upstream, injected(upstream)) for upstream in settings.upstreams))
-    if problems or policies is None or geo is None or joined is None or trust is None or headers is None or key is None or token is None:
+    certificates = part(lambda: listener_certificates(settings.listen.tls) if settings.listen.tls else None)
+    outward = [
+        Outward(upstream, part(partial(injected, upstream)) or [], part(partial(upstream_certificates, upstream)))
+        for upstream in settings.upstreams
+    ]
+    if problems or policies is None or geo is None or joined is None or trust is None or key is None or token is None:
         raise ConfigError(problems)
     edge = settings.geo.edge
     placed = EdgeHeaders(edge.country.lower(), edge.subdivision.lower(), edge.asn.lower()) if edge.country else None
     sources = Sources(trust, geo, joined, tokens, key, identity.account_header.lower(), placed)
-    return Parts(policies, geo, accounts, tokens, joined, sources, headers, key, detector, records, Digests(key), token, capture, tracer)
+    return Parts(
+        policies, geo, accounts, tokens, joined, sources, tuple(outward), certificates, key, detector, records, Digests(key), token, capture, tracer
+    )  # fmt: skip
 
 
 def digest_key(identity: Identity) -> bytes:
@@ -116,7 +134,7 @@ def detector_seed(key: bytes) -> int:
 
 
 def _tracer(given: Tracing) -> Tracer | None:
-    return otlp_tracer(given.endpoint, given.sample_percent, VERSION) if given.endpoint else None
+    return otlp_tracer(given, VERSION) if given.endpoint else None
 
 
 def _admin_token(admin: Admin) -> Secret:

@@ -24,16 +24,19 @@ class Secret:
         return "Secret(...)"
 
     def refresh(self) -> bool:
-        """Read the file again if it changed; says whether the value is new. A file that can't be read keeps the old value."""
+        """Read the file again if it changed; says whether the value is new. A file that holds no secret keeps the old value."""
         if self._path is None:
             return False
         try:
             stamp = self._path.stat().st_mtime_ns
             if stamp == self._stamp:
                 return False
-            value = self._prefix + self._path.read_text(encoding="ascii").strip()
+            read = self._path.read_text(encoding="ascii").strip()
         except (OSError, UnicodeDecodeError):
             return False
+        if not _is_secret(read):
+            return False
+        value = self._prefix + read
         self._stamp = stamp
         changed, self.value = value != self.value, value
         return changed
@@ -50,9 +53,14 @@ def read_secret(what: str, *, env: str = "", file: Path | None = None, prefix: s
             problem = f"the file {file} is empty"
         except (OSError, UnicodeDecodeError) as error:
             value, problem = "", f"the file {file} can't be read: {type(error).__name__}"
-    if not value or not value.isprintable():
+    if not _is_secret(value):
         raise ConfigError([Problem("settings", 0, 0, what, problem, "give one line of visible ASCII")])
     return Secret(value, prefix, file)
+
+
+def _is_secret(text: str) -> bool:
+    """One line: an empty admin token would open the listener, a line break would begin another header."""
+    return bool(text) and text.isprintable()
 
 
 def injected(upstream: Upstream) -> list[tuple[str, Secret]]:

@@ -34,6 +34,18 @@ def read_settings(path: Path | None) -> Settings:
     return settings
 
 
+def named_policies(path: Path | None) -> Path | None:
+    """The folder of policies, whatever else of the settings is wrong; None where that can't be told."""
+    given = os.environ.get(f"{PREFIX}POLICIES")
+    if given is None:
+        try:
+            value = _document(path).value if path else {}
+        except ConfigError:
+            return None
+        given = value.get("policies", Settings.model_fields["policies"].default) if isinstance(value, dict) else None
+    return Path(given) if isinstance(given, str | Path) else None
+
+
 def _document(path: Path) -> Document:
     try:
         return read_yaml(str(path), path.read_bytes())
@@ -48,9 +60,9 @@ def _problem(detail: ErrorDetails, document: Document | None) -> Problem:
         what = f"unknown setting {path[-1]!r}"
         close = difflib.get_close_matches(str(path[-1]), _names_at(path[:-1]), n=1)
         fix = f"did you mean {close[0]!r}?" if close else "see `tos-proxy settings`"
-    if document and _in_file(document.value, path):
+    variable = PREFIX + "__".join(map(str, path)).upper()
+    if document and variable not in os.environ and _in_file(document.value, path):  # the environment outweighs the file
         return document.problem(path, what, fix, at=document.keys.get(path) if detail["type"] == "extra_forbidden" else None)
-    variable = PREFIX + "__".join(str(step) for step in path).upper()
     source = f"variable {variable}" if variable in os.environ else document.file if document else "settings"
     return Problem(source, 0, 0, spell(path) or "settings", what, fix)
 

@@ -1,18 +1,36 @@
-"""The command line: every command, by group."""
+"""The command line: every command, by group. Only the module of the command that is asked for is loaded."""
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from typing import Final
 
 import typer
 
-from proxy.cli import records, serve, settings
-from proxy.cli.policies import check, diff, explain, stock
-from proxy.cli.traffic import bank, calibrate, drill, replay
+_MODULES: Final = {
+    "serve": "serve",
+    "health": "health",
+    "settings": "settings",
+    "check": "policies.check",
+    "test": "policies.check",
+    "explain": "policies.explain",
+    "diff": "policies.diff",
+    "presets": "policies.stock",
+    "waivers": "policies.stock",
+    "reference": "policies.stock",
+    "replay": "traffic.replay",
+    "drill": "traffic.drill",
+    "calibrate": "traffic.calibrate",
+    "bank": "traffic.bank",
+    "audit": "records",
+    "metrics": "records",
+}
+"""Command or group of commands -> where it is, in the order of the help."""
 
 
-def build() -> typer.Typer:
-    """The application with all commands."""
+def build(asked: str = "") -> typer.Typer:
+    """The application, with all commands, or with those of the module that holds the one that is `asked` for."""
     app = typer.Typer(
         name="tos-proxy",
         help="Enforce a model provider's terms of service in front of its endpoints.",
@@ -21,14 +39,20 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for group in (serve, settings, check, explain, diff, stock, replay, drill, calibrate, bank, records):
-        group.register(app)
+    app.callback()(_only_a_group)
+    modules = [_MODULES[asked]] if asked in _MODULES else dict.fromkeys(_MODULES.values())
+    for module in modules:
+        import_module(f"proxy.cli.{module}").register(app)
     return app
+
+
+def _only_a_group() -> None:
+    """Enforce a model provider's terms of service in front of its endpoints."""
 
 
 def main() -> None:
     """Run the command named on the command line."""
     try:
-        build()()
+        build(*sys.argv[1:2])()
     except BrokenPipeError:
         sys.exit(0)

@@ -1,4 +1,4 @@
-"""`tos-proxy serve` and `tos-proxy health`."""
+"""`tos-proxy serve`."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import asyncio
 import os
 import signal
 import sys
-import urllib.error
-import urllib.request
+import time
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import typer
 import uvloop
 
-from proxy.adapters.settings_file import read_settings
-from proxy.adapters.telemetry.log import logger
-from proxy.cli.console import UNUSABLE, err, problems_told
+from proxy.adapters.policy_folder import PolicyFolder
+from proxy.adapters.settings_file import named_policies, read_settings
+from proxy.adapters.telemetry.log import adopt_libraries, logger
+from proxy.cli.console import UNUSABLE, SettingsFile, err, problems_told
+from proxy.errors import ConfigError
 from proxy.server import Server
 from proxy.settings import Settings
 
-SettingsFile = Annotated[
-    Path | None, typer.Option("--settings", "-s", help="Settings file (YAML). Defaults and TOSPROXY_* variables count without it.")
-]
+HURRIED: Final = 1
+"""Exit code when there was no time to drain."""
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command("serve")(serve)
-    app.command("health")(health)
 
 
 def serve(
@@ -37,9 +37,11 @@ def serve(
 ) -> None:
     """Start the proxy. Without upstreams the built-in demo endpoint answers."""
     with problems_told():
-        settings = read_settings(settings_file)
+        settings = _settings(settings_file)
         form = log_format or ("console" if settings.log.format == "json" and sys.stderr.isatty() else settings.log.format)
-        server = Server(settings, logger(form, settings.log.level))
+        log = logger(form, settings.log.level)
+        adopt_libraries(log)
+        server = Server(settings, log)
     try:
         code = uvloop.run(_run(server))
     except OSError as error:
@@ -48,15 +50,29 @@ def serve(
     raise typer.Exit(code)
 
 
+def _settings(file: Path | None) -> Settings:
+    """The settings. Raises ConfigError with their problems and, since one start should tell them all, those of the policies."""
+    try:
+        return read_settings(file)
+    except ConfigError as error:
+        folder = named_policies(file)
+        if folder is None:
+            raise
+        try:
+            PolicyFolder(folder, time.time)
+        except ConfigError as further:
+            raise ConfigError(error.problems + further.problems) from error
+        raise
+
+
 async def _run(server: Server) -> int:
-    """Serve until a signal. A second one ends at once."""
+    """Serve until a signal. A second one ends what is open, a third one the process."""
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
+    steps = iter((asked.set, server.hurry))
 
     def stop() -> None:
-        if asked.is_set():
-            os._exit(1)
-        asked.set()
+        next(steps, partial(os._exit, HURRIED))()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
@@ -66,7 +82,7 @@ async def _run(server: Server) -> int:
         err.print(_welcome(server), markup=False)
     await asked.wait()
     await server.stop()
-    return 0
+    return 0 if next(steps, None) is not None else HURRIED
 
 
 def _welcome(server: Server) -> str:
@@ -87,24 +103,3 @@ tos-proxy serves {server.traffic_url} in front of {where}, policies {server.part
   what was counted:
     curl -s {server.admin_url}/metrics | grep tosproxy_requests_total
 """
-
-
-def health(
-    settings_file: SettingsFile = None,
-    ready: Annotated[bool, typer.Option("--ready", help="Ask whether it is ready to serve, not just alive.")] = False,
-) -> None:
-    """Ask the running proxy's admin listener how it is. Exit code 0 when it is well."""
-    with problems_told():
-        settings = read_settings(settings_file)
-    url = _health_url(settings, "readyz" if ready else "healthz")
-    try:
-        with urllib.request.urlopen(url, timeout=3) as answer:  # noqa: S310 - the scheme is fixed below
-            print(answer.read().decode())
-    except (urllib.error.URLError, OSError) as error:
-        err.print(f"{url}: {error}", markup=False)
-        raise typer.Exit(1) from None
-
-
-def _health_url(settings: Settings, page: str) -> str:
-    host = "127.0.0.1" if settings.admin.host in {"0.0.0.0", "::"} else settings.admin.host  # noqa: S104 - it says where it was bound
-    return f"http://[{host}]:{settings.admin.port}/{page}" if ":" in host else f"http://{host}:{settings.admin.port}/{page}"

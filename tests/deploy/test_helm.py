@@ -11,11 +11,13 @@ import pytest
 import yaml
 
 from deploy.helm import build_schema
+from deploy.prometheus.expressions import rules
 from proxy.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "deploy" / "helm" / "tos-proxy"
 EXAMPLES = sorted((ROOT / "deploy" / "helm" / "examples").glob("*.yaml"))
+RULES = ROOT / "deploy" / "prometheus" / "rules"
 MONITORING = "monitoring.coreos.com/v1"
 KUBERNETES = ("1.30", "1.37")
 
@@ -25,15 +27,21 @@ def objects(text: str) -> list[dict]:
 
 
 @pytest.fixture(scope="session")
-def rendered(helm, tmp_path_factory) -> dict[str, list[dict]]:
+def dependent(tmp_path_factory) -> Path:
+    """The example of a chart that has ours as a dependency, with ours in it."""
+    parent = tmp_path_factory.mktemp("chart") / "model-server"
+    shutil.copytree(ROOT / "deploy" / "helm" / "examples" / "model-server", parent)
+    shutil.copytree(CHART, parent / "charts" / "tos-proxy")
+    return parent
+
+
+@pytest.fixture(scope="session")
+def rendered(helm, dependent) -> dict[str, list[dict]]:
     """Example name -> its objects; "defaults" without values, "model-server" through a chart that depends on ours."""
     shown = {"defaults": objects(helm("template", "rel", CHART).stdout)}
     for example in EXAMPLES:
         shown[example.stem] = objects(helm("template", "rel", CHART, "-f", example).stdout)
-    parent = tmp_path_factory.mktemp("chart") / "model-server"
-    shutil.copytree(ROOT / "deploy" / "helm" / "examples" / "model-server", parent)
-    shutil.copytree(CHART, parent / "charts" / "tos-proxy")
-    shown["model-server"] = objects(helm("template", "rel", parent).stdout)
+    shown["model-server"] = objects(helm("template", "rel", dependent).stdout)
     return shown
 
 
@@ -48,6 +56,10 @@ def proxy_container(deployment: dict) -> dict:
 @pytest.mark.parametrize("example", [None, *EXAMPLES], ids=lambda path: path.stem if path else "defaults")
 def test_helm_lint_finds_nothing(helm, example):
     helm("lint", "--strict", CHART, *(["-f", example] if example else []))
+
+
+def test_helm_lint_finds_nothing_in_a_chart_that_depends_on_ours(helm, dependent):
+    helm("lint", "--strict", dependent)
 
 
 @pytest.mark.parametrize("version", KUBERNETES)
@@ -151,6 +163,31 @@ def test_the_service_monitor_finds_the_admin_service(rendered):
     ]
     assert [each["metadata"]["name"] for each in found] == ["rel-tos-proxy-admin"]
     assert {port["name"] for port in found[0]["spec"]["ports"]} == {monitor["spec"]["endpoints"][0]["port"]}
+
+
+def test_the_alert_on_lost_targets_knows_the_job_of_every_monitor(helm):
+    (matcher,) = re.findall(r'up\{job=~"([^"]+)"\}', dict(rules(RULES))["TosProxyDown"]["expr"])[:1]
+    for kind in ("serviceMonitor", "podMonitor"):
+        manifests = objects(helm("template", "rel", CHART, "--set", f"fullnameOverride=terms,nameOverride=t,{kind}.enabled=true").stdout)
+        (monitor,) = (each for each in manifests if each["apiVersion"] == MONITORING)
+        (endpoint,) = monitor["spec"].get("endpoints") or monitor["spec"]["podMetricsEndpoints"]
+        assert endpoint["relabelings"] == [{"targetLabel": "job", "replacement": "tos-proxy/default/terms"}]
+        assert re.fullmatch(matcher, endpoint["relabelings"][0]["replacement"])
+    scraped = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yaml").read_text())["scrape_configs"]
+    assert all(re.fullmatch(matcher, each["job_name"]) for each in scraped)
+
+
+def test_a_file_reaches_its_configmap_byte_for_byte(helm, tmp_path):
+    files = {
+        "indented.yaml": "  # first\nrules: []\n",
+        "blank.yaml": "\n\nrules: []",
+        "odd.txt": "#\ttab\r\n<ü> & {{ .Values }} \u2028\n\n",
+    }
+    (tmp_path / "values.yaml").write_text(json.dumps({"policies": {"files": files}, "accounts": {"text": "  # x\naccounts: {}"}}))
+    manifests = of_kind(objects(helm("template", "rel", CHART, "-f", tmp_path / "values.yaml").stdout), "ConfigMap")
+    data = {each["metadata"]["name"]: each["data"] for each in manifests}
+    assert data["rel-tos-proxy-policies"] == files
+    assert data["rel-tos-proxy-accounts"] == {"accounts.yaml": "  # x\naccounts: {}"}
 
 
 def test_the_chart_carries_our_rules_and_dashboards(rendered):

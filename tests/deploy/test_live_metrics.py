@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from deploy.check_image import ask, free_port, serving
 from deploy.grafana.boards import BOARDS
 from deploy.prometheus.expressions import FOREIGN, exported, recorded, rules, used
+from proxy.adapters.prometheus.table import DETECTION_METRICS, STATE_METRICS
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "deploy" / "prometheus" / "rules"
@@ -28,7 +29,11 @@ def live(tmp_path_factory) -> dict[str, str]:
     traffic, admin = free_port(), free_port()
     (folder / "token").write_text(TOKEN)
     settings = yaml.safe_load((ROOT / "deploy" / "settings.yaml").read_text())
-    settings |= {"policies": str(ROOT / "policies"), "shutdown": {"drain_s": 0}, "log": {"records": "off"}}
+    settings |= {
+        "policies": str(ROOT / "policies"),
+        "shutdown": {"drain_s": 0},
+        "log": {"records": "file", "file": str(folder / "records.jsonl")},
+    }
     settings["listen"] |= {"port": traffic, "host": "127.0.0.1"}
     settings["admin"] = {"port": admin, "token_file": str(folder / "token")}
     (folder / "settings.yaml").write_text(yaml.safe_dump(settings))
@@ -85,6 +90,12 @@ def test_every_series_carries_the_labels_of_the_table(live):
             else:
                 assert sample.name in FOREIGN or sample.name.startswith("process_"), sample.name
     assert seen > 50
+
+
+def test_every_state_of_the_table_has_a_value_from_the_running_proxy(live):
+    told = {sample.name for family in text_string_to_metric_families(live["metrics"]) for sample in family.samples}
+    state = [metric.name + ("_count" if metric.kind == "histogram" else "") for metric in STATE_METRICS + DETECTION_METRICS]
+    assert [name for name in state if name not in told] == []
 
 
 def test_every_part_of_the_proxy_tells_its_state(live):

@@ -13,6 +13,7 @@ from deploy.grafana import build
 from deploy.grafana.boards import BOARDS
 from deploy.grafana.panel import RATE, WHERE
 from deploy.prometheus.expressions import FOREIGN, exported, problems, recorded, rules, used
+from proxy.adapters.prometheus import METRICS
 from proxy.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -84,6 +85,20 @@ def test_a_metric_that_is_removed_is_missed_by_the_panel_and_the_alert_that_used
     assert list(build.faults(BOARDS, without)) == ["dashboard distillation, panel 'Brake': no metric tosproxy_detection_brake"]
     missed = [name for name, rule in rules(RULES) if problems(rule["expr"], without)]
     assert missed == ["TosProxyDetectionBrake"]
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
+def test_whichever_metric_is_removed_is_missed_by_each_panel_and_rule_that_used_it(metric):
+    gone = {name for name in exported() if name == metric.name or name in {f"{metric.name}_{part}" for part in ("bucket", "sum", "count")}}
+    without = {name: labels for name, labels in KNOWN.items() if name not in gone}
+
+    def names(expression: str) -> bool:
+        return any(re.search(rf"\b{name}\b", expression) for name in gone)
+
+    panels = {f"dashboard {board}, panel {title!r}" for board, title, expression in PANELS if names(expression)}
+    assert {fault.rpartition(": ")[0] for fault in build.faults(BOARDS, without)} == panels
+    asking = {name for name, rule in rules(RULES) if names(rule["expr"])}
+    assert {name for name, rule in rules(RULES) if problems(rule["expr"], without)} == asking
 
 
 def test_a_label_that_is_removed_is_missed_too():

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 
 import pytest
 
 from deploy import sbom
+from proxy import VERSION
 
 
 def test_every_database_that_ships_is_in_the_bill_with_its_licence():
@@ -14,6 +17,19 @@ def test_every_database_that_ships_is_in_the_bill_with_its_licence():
     shipped = {path.name for path in sbom.DATA.iterdir() if path.suffix in {".zst", ".txt", ".mmdb"}}
     assert set(listed) == shipped
     assert set(listed.values()) == {"CC-BY-4.0"}
+
+
+def test_the_bill_says_which_version_it_is_of(tmp_path):
+    pytest.importorskip("cyclonedx", reason="PyPI package cyclonedx-bom is not installed")
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
+    sbom.packages(Path(sys.executable), tmp_path / "sbom.json")
+    bill = sbom.completed(json.loads((tmp_path / "sbom.json").read_text()))
+    told = bill["metadata"]["component"]
+    assert (told["name"], told["version"]) == ("tos-proxy", VERSION)
+    assert {"aiohttp", "pydantic"} <= {each["name"] for each in bill["components"]}
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(bill)) is None
 
 
 def test_the_data_components_are_valid_cyclonedx():

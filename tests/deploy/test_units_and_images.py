@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import yaml
 
 from deploy import check_image
 from proxy.settings import Settings
+from tests.deploy.conftest import runner
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -45,6 +47,13 @@ def test_everything_that_the_image_installs_has_a_hash():
         pinned = [entry for entry in entries if re.match(r"[A-Za-z0-9._-]+(\[.*\])?==", entry)]
         assert pinned
         assert all("--hash=sha256:" in entry for entry in pinned)
+
+
+def test_the_image_can_send_traces():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    pinned = set(re.findall(r"^([a-z0-9-]+)(?:\[.*\])?==", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
+    asked = {re.split(r"[\[><=]", each)[0].lower() for each in project["dependencies"] + project["optional-dependencies"]["tracing"]}
+    assert asked <= pinned
 
 
 def test_the_docker_context_holds_what_the_dockerfile_copies_and_no_more():
@@ -126,6 +135,14 @@ def test_the_unit_has_no_fault_that_systemd_knows(systemd_analyze, tmp_path):
     unit.write_text((DEPLOY / "systemd" / "tos-proxy.service").read_text().replace("/opt/tos-proxy/bin/tos-proxy", "/bin/true"))
     done = systemd_analyze("verify", "--man=no", unit)
     assert done.stderr.strip() == ""
+
+
+def test_the_user_of_the_unit_is_made_by_the_sysusers_file():
+    sysusers = runner("systemd-sysusers", "Debian package systemd")
+    sysusers("--dry-run", DEPLOY / "systemd" / "tos-proxy.sysusers.conf")
+    unit = (DEPLOY / "systemd" / "tos-proxy.service").read_text()
+    (user,) = re.findall(r"^User=(.+)$", unit, re.MULTILINE)
+    assert f"u {user} " in (DEPLOY / "systemd" / "tos-proxy.sysusers.conf").read_text()
 
 
 def test_the_unit_is_confined(systemd_analyze):

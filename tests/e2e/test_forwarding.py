@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import http.client
 import socket
 import ssl
 import struct
 import subprocess
+from contextlib import closing
 from typing import Any
+
+import pytest
 
 from proxy.identity.proxy_protocol import SIGNATURE
 from tests.e2e.conftest import CHAT, read_answer, status
@@ -86,6 +90,8 @@ HEADERS = (
 
 def test_a_listed_peer_names_the_client_and_must(front):
     proxy = front(listen={"port": 0, "proxy_protocol_from": ("127.0.0.1/32",)}, caps={"header_s": 2})
+    counted = proxy.proxy.server.listener.refused_connections
+    assert counted == {"limit": 0, "preface": 0}
     for header, client in HEADERS:
         proxy.origin.requests.clear()
         with proxy.connect() as peer:
@@ -97,6 +103,23 @@ def test_a_listed_peer_names_the_client_and_must(front):
         else:
             assert status(answer) == 200
             assert proxy.origin.requests[0].values(b"x-forwarded-for") == [client]
+    broken = sum(client is None for _, client in HEADERS)
+    assert proxy.proxy.server.listener.refused_connections == {"limit": 0, "preface": broken}
+
+
+@pytest.mark.parametrize("preface", [(), ("127.0.0.2/32",)], ids=["plain", "behind the PROXY protocol"])
+def test_connections_beyond_the_cap_are_closed_and_counted(front, preface):
+    proxy = front(listen={"port": 0, "max_connections": 2, "proxy_protocol_from": preface})
+    with proxy.connect() as first, proxy.connect() as second:
+        for peer in (first, second):
+            peer.sendall(REQUEST + b"\r\n" + CHAT)
+            assert status(read_answer(peer)) == 200
+        assert status(proxy.raw(REQUEST + b"\r\n" + CHAT)) == 0
+        with closing(http.client.HTTPConnection(proxy.proxy.admin.removeprefix("http://"), timeout=10)) as admin:
+            admin.request("GET", "/metrics")
+            told = admin.getresponse().read()
+    assert b'tosproxy_connections_refused_total{reason="limit"} 1.0' in told
+    assert b"tosproxy_connections 2.0" in told
 
 
 def test_a_header_that_comes_byte_by_byte_is_read_and_the_usual_walk_follows(front):

@@ -25,6 +25,14 @@ HEALTH: Final = Board(
         ),
         one("Event loop delay, 99 %, by replica", quantile(0.99, LAG, "instance"), "{{instance}}", "s"),
         one("Open requests", f"sum by (instance) (tosproxy_open_requests{{{WHERE}}})", "{{instance}}"),
+        Panel(
+            "Connections",
+            (
+                Query(f"sum(tosproxy_connections{{{WHERE}}})", "open"),
+                Query(per_second("tosproxy_connections_refused_total", "reason"), "closed unserved: {{reason}}"),
+            ),
+            help="limit: listen.max_connections are open. preface: no PROXY protocol header, or a broken one.",
+        ),
         one("Memory", f"process_resident_memory_bytes{{{WHERE}}}", "{{instance}}", "bytes"),
         one("CPU, cores", f"rate(process_cpu_seconds_total{{{WHERE}}}[$__rate_interval])", "{{instance}}"),
         one("Open files", f"process_open_fds{{{WHERE}}}", "{{instance}}"),

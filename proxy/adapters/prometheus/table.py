@@ -68,6 +68,12 @@ STATE_METRICS: Final = (
     _gauge("build_info", "The running version.", "version", "python"),
     _gauge("ready", "1 while the proxy accepts traffic."),
     _gauge("open_requests", "Exchanges under way, streams included."),
+    _gauge("connections", "Client connections open."),
+    _counter(
+        "connections_refused_total",
+        "Connections closed unserved: limit (listen.max_connections are open), preface (no PROXY protocol header, or a broken one).",
+        "reason",
+    ),
     _histogram("event_loop_lag_seconds", "Delays of the event loop, sampled.", LAG_BUCKETS_S),
     _gauge("policy_info", "The policies in force.", "revision"),
     _gauge("policy_rules", "Rules and limits in force, by mode.", "mode"),

@@ -32,5 +32,35 @@ def logger(form: str, level: str, stream: TextIO | None = None) -> structlog.typ
     return wrapped
 
 
+def adopt_libraries(log: structlog.typing.FilteringBoundLogger) -> None:
+    """What libraries log from now on are events of `log`, warnings and worse, in its form."""
+    root = logging.getLogger()
+    root.handlers = [_Libraries(log)]
+    root.setLevel(logging.WARNING)
+
+
+class _Libraries(logging.Handler):
+    """Says what happened and where. What a library puts into its text may come from a request or hold a credential: only numbers stay."""
+
+    def __init__(self, log: structlog.typing.FilteringBoundLogger) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One event."""
+        tell = self._log.error if record.levelno >= logging.ERROR else self._log.warning
+        error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else ""
+        tell("library", source=record.name, said=_bare(record), **({"error": error} if error else {}))
+
+
+def _bare(record: logging.LogRecord) -> str:
+    first = str(record.msg).partition("\n")[0]  # asyncio's further lines are reprs
+    given = record.args if isinstance(record.args, tuple) else ()
+    try:
+        return first % tuple(value if isinstance(value, int | float) else type(value).__name__ for value in given)
+    except (TypeError, ValueError):
+        return first
+
+
 def _json(event: dict[str, Any], **_: Any) -> str:
     return orjson.dumps(event, default=str).decode()

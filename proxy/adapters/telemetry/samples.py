@@ -15,12 +15,20 @@ from proxy.adapters.memory_store import MemoryStore
 from proxy.adapters.policy_folder import PolicyFolder
 from proxy.adapters.prometheus import Sample
 from proxy.adapters.redis_store import RedisStore
+from proxy.adapters.traffic.listener import Listener
 from proxy.detection.detector import Detector
 from proxy.limits.ask import LimitStore
 
 _ENTRIES: Mapping[str, str] = {"accounts": "accounts", "index_entries": "fingerprints", "candidates": "candidates"}
 _CAPACITIES: Mapping[str, str] = {"accounts_capacity": "accounts", "index_capacity": "fingerprints", "candidates_capacity": "candidates"}
 _EVICTIONS: Mapping[str, str] = {"accounts_evicted": "accounts", "index_evicted": "fingerprints", "candidates_dropped": "candidates"}
+
+
+def connection_samples(listener: Listener) -> Iterator[Sample]:
+    """Who is connected, and who was turned away before a request was read."""
+    yield Sample("tosproxy_connections", float(listener.open_connections))
+    for reason, number in listener.refused_connections.items():
+        yield Sample("tosproxy_connections_refused_total", float(number), (reason,))
 
 
 def policy_samples(folder: PolicyFolder) -> Iterator[Sample]:

@@ -11,22 +11,29 @@ from collections.abc import Mapping
 from secrets import randbits, token_hex
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
+from proxy.adapters.traffic.http1 import Headers
 from proxy.audit.record import Record
 from proxy.errors import ConfigError, Problem
+from proxy.settings import Tracing
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
 
-_TRACEPARENT: Final = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+_TRACEPARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+"""What a later version adds stands behind another dash, and is not ours to read (W3C Trace Context, 3.2.4)."""
+_FIRST_VERSION: Final = "00"
+_NO_VERSION: Final = "ff"
 _SAMPLED: Final = 1
 _ZERO_TRACE: Final = "0" * 32
 _ZERO_SPAN: Final = "0" * 16
 _PERCENT: Final = 100.0
+EXPORT_S: Final = 5.0
+"""Longest try to send spans: the end of the process waits for the last one."""
 
 TRACEPARENT: Final = "traceparent"
-NAMES: Final[Mapping[str, str]] = {
+TRACESTATE: Final = "tracestate"
+_STABLE: Final[Mapping[str, str]] = {
     "operation": "gen_ai.operation.name",
-    "provider": "gen_ai.provider.name",
     "model": "gen_ai.request.model",
     "input_tokens": "gen_ai.usage.input_tokens",
     "output_tokens": "gen_ai.usage.output_tokens",
@@ -38,14 +45,31 @@ NAMES: Final[Mapping[str, str]] = {
     "risk_level": "tosproxy.risk.level",
     "error": "error.type",
 }
-"""Attributes of a span; `gen_ai` as in version 1.37 of OpenTelemetry's semantic conventions for generative AI."""
+NAMES: Final[Mapping[str, Mapping[str, str]]] = {
+    "v1.36": {**_STABLE, "provider": "gen_ai.system"},
+    "v1.37": {**_STABLE, "provider": "gen_ai.provider.name"},
+}
+"""Attributes of a span, by version of OpenTelemetry's semantic conventions for generative AI: v1.37 renamed the provider."""
+_PROVIDERS: Final[Mapping[str, str]] = {"azure": "azure.ai.openai", "bedrock": "aws.bedrock", "gemini": "gcp.gemini"}
+"""Dialect -> the conventions' word for it; the others are called alike."""
 _OPERATIONS: Final[Mapping[str, str]] = {
     "chat.completions": "chat",
     "messages": "chat",
     "responses": "chat",
+    "converse": "chat",
+    "converse_stream": "chat",
+    "chat": "chat",
     "completions": "text_completion",
+    "complete": "text_completion",
+    "generate": "text_completion",
+    "generate_content": "generate_content",
+    "stream_generate_content": "generate_content",
     "embeddings": "embeddings",
+    "embed": "embeddings",
+    "embed_content": "embeddings",
+    "batch_embed_contents": "embeddings",
 }
+"""Endpoint -> the conventions' word for what it does; the others keep their own name."""
 
 
 class Trace(NamedTuple):
@@ -66,13 +90,14 @@ class Trace(NamedTuple):
 class Tracer:
     """Begins traces and exports spans in the background; `close` flushes them."""
 
-    def __init__(self, exporter: SpanExporter, sample_percent: float, version: str) -> None:
-        """`sample_percent` decides where the caller decided nothing."""
+    def __init__(self, exporter: SpanExporter, sample_percent: float, version: str, convention: str) -> None:
+        """`sample_percent` decides where the caller decided nothing; `convention` is a key of NAMES."""
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
         self._share = sample_percent / _PERCENT
+        self._names = NAMES[convention]
         self._open: dict[str, Trace] = {}
         self._ids = _GivenIds()
         resource = Resource.create({"service.name": "tos-proxy", "service.version": version})
@@ -80,16 +105,24 @@ class Tracer:
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("tos-proxy", version)
 
-    def began(self, decision: str, traceparent: str) -> str:
-        """An exchange begins; gives the header for the upstream, so that its span becomes a child of ours."""
-        trace = self._open[decision] = self.begin(traceparent)
-        return trace.traceparent
+    def began(self, decision: str, headers: Headers) -> tuple[Headers, str]:
+        """An exchange begins; gives the headers without the caller's traceparent, and the one for the upstream.
+
+        Its span becomes a child of ours. A tracestate belongs to the trace it came with: where that isn't gone on with, it goes too.
+        """
+        given = [value for name, value in headers if name == TRACEPARENT]
+        trace = self._open[decision] = self.begin(given[0] if len(given) == 1 else "")
+        ours = {TRACEPARENT} if trace.parent_id else {TRACEPARENT, TRACESTATE}
+        return [pair for pair in headers if pair[0] not in ours], trace.traceparent
 
     def begin(self, traceparent: str) -> Trace:
         """Go on with the caller's trace, or begin one where it sent none that can be read."""
         found = _TRACEPARENT.fullmatch(traceparent)
-        if found is not None and found[1] != _ZERO_TRACE and found[2] != _ZERO_SPAN:
-            return Trace(found[1], found[2], token_hex(8), bool(int(found[3], 16) & _SAMPLED))
+        if found is not None:
+            version, trace_id, parent_id, flags, rest = found.groups()
+            known = version != _NO_VERSION and (version != _FIRST_VERSION or rest is None)
+            if known and trace_id != _ZERO_TRACE and parent_id != _ZERO_SPAN:
+                return Trace(trace_id, parent_id, token_hex(8), bool(int(flags, 16) & _SAMPLED))
         return Trace(token_hex(16), "", token_hex(8), randbits(32) < self._share * (1 << 32))
 
     def ended(self, record: Record) -> None:
@@ -101,8 +134,8 @@ class Tracer:
 
         self._ids.span = int(trace.span_id, 16)
         self._ids.trace = int(trace.trace_id, 16)
-        attributes = attributes_of(record)
-        name = f"{attributes.get(NAMES['operation'], record.endpoint)} {record.model}".rstrip()
+        attributes = attributes_of(record, self._names)
+        name = f"{attributes.get(self._names['operation'], record.endpoint)} {record.model}".rstrip()
         span = self._tracer.start_span(
             name, context=_parent(trace), kind=SpanKind.SERVER, attributes=attributes, start_time=int(record.at * 1e9)
         )  # fmt: skip
@@ -146,11 +179,11 @@ def _parent(trace: Trace) -> Any:
     )
 
 
-def attributes_of(record: Record) -> dict[str, str | int]:
-    """What a span says of an exchange, by the names of the convention."""
+def attributes_of(record: Record, names: Mapping[str, str]) -> dict[str, str | int]:
+    """What a span says of an exchange, by the names of a convention."""
     said: dict[str, str | int] = {
         "operation": _OPERATIONS.get(record.endpoint, record.endpoint),
-        "provider": record.dialect,
+        "provider": _PROVIDERS.get(record.dialect, record.dialect),
         "model": record.model,
         "input_tokens": record.usage.input_tokens,
         "output_tokens": record.usage.output_tokens,
@@ -162,10 +195,10 @@ def attributes_of(record: Record) -> dict[str, str | int]:
         "risk_level": record.risk_level,
         "error": record.upstream_error or (record.code if record.outcome == "error" else ""),
     }
-    return {NAMES[key]: value for key, value in said.items() if value}
+    return {names[key]: value for key, value in said.items() if value}
 
 
-def otlp_tracer(endpoint: str, sample_percent: float, version: str) -> Tracer:
+def otlp_tracer(given: Tracing, version: str) -> Tracer:
     """A tracer that sends to an OTLP/HTTP endpoint. Raises ConfigError when the extra isn't installed."""
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -174,4 +207,4 @@ def otlp_tracer(endpoint: str, sample_percent: float, version: str) -> Tracer:
             "settings", 0, 0, "tracing.endpoint", "OpenTelemetry isn't installed", "install tos-proxy[tracing] or remove the setting"
         )
         raise ConfigError([problem]) from error
-    return Tracer(OTLPSpanExporter(endpoint=endpoint), sample_percent, version)
+    return Tracer(OTLPSpanExporter(endpoint=given.endpoint, timeout=EXPORT_S), given.sample_percent, version, given.convention)

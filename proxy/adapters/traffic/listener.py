@@ -68,7 +68,7 @@ class ClientWire(RequestHandler):
 class Listener(web.Server):
     """Server and socket in one. `refuse` words the answer to unparsable bytes (CallerError or None) and counts it."""
 
-    def __init__(self, handle: Handle, refuse: Refuse, settings: Listen, caps: Caps) -> None:
+    def __init__(self, handle: Handle, refuse: Refuse, settings: Listen, caps: Caps, certificates: Certificates | None = None) -> None:
         quiet = logging.getLogger("proxy.listener")
         quiet.disabled = True
         options: dict[str, Any] = {
@@ -83,11 +83,11 @@ class Listener(web.Server):
         }
         super().__init__(handle, handler_cancellation=True, **options)  # type: ignore[arg-type]  # Downstream answers what aiohttp asks of a response
         self.refuse = refuse
-        self.refused_connections = 0
+        self._refused = 0
         self._settings = settings
         self._socket: asyncio.Server | PrefacedServer | None = None
         self._header_s = caps.header_s
-        self._certificates = Certificates(settings.tls) if settings.tls else None
+        self._certificates = certificates
 
     def __call__(self, named: str = "") -> RequestHandler:
         """A connection was accepted; `named` is the client that a PROXY protocol header names."""
@@ -98,7 +98,7 @@ class Listener(web.Server):
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         """Count the connection, or close it when there are too many."""
         if len(self._connections) >= self._settings.max_connections:
-            self.refused_connections += 1
+            self._refused += 1
             transport.abort()
         super().connection_made(handler, transport)
 
@@ -116,7 +116,17 @@ class Listener(web.Server):
 
     @property
     def _tls(self) -> ssl.SSLContext | None:
-        return self._certificates.context if self._certificates is not None else None
+        """The context to listen with: each handshake goes on with the present one, which may ask other clients in than the first did."""
+        certificates = self._certificates
+        if certificates is None:
+            return None
+
+        def present(handshake: ssl.SSLObject, _name: str | None, _first: ssl.SSLContext) -> None:
+            handshake.context = certificates.context
+
+        first = certificates.context
+        first.sni_callback = present
+        return first
 
     def refresh_certificates(self) -> bool:
         """Use new certificate files for new connections; says whether there were any. Raises what `Certificates.refresh` raises."""
@@ -134,6 +144,12 @@ class Listener(web.Server):
                 connection.force_close()
             else:
                 connection.close()
+
+    @property
+    def refused_connections(self) -> dict[str, int]:
+        """Connections closed unserved, by reason: limit, preface."""
+        late, broken = (self._socket.crowded, self._socket.refused) if isinstance(self._socket, PrefacedServer) else (0, 0)
+        return {"limit": self._refused + late, "preface": broken}
 
     @property
     def open_connections(self) -> int:

@@ -35,6 +35,8 @@ class PrefacedServer:
         self._tasks: set[asyncio.Task[None]] = set()
         self.refused = 0
         """Connections closed because their header was missing, broken or late."""
+        self.crowded = 0
+        """Connections closed because too many others were waiting for theirs."""
 
     def open(self) -> tuple[str, int]:
         """Bind and accept. Raises OSError when that fails."""
@@ -66,6 +68,7 @@ class PrefacedServer:
                 await asyncio.sleep(PAUSE_S)
                 continue
             if len(self._tasks) > self._settings.max_connections:
+                self.crowded += 1
                 connection.close()
                 continue
             self._spawn(self._greet(connection, canonical(address[0])))

@@ -25,6 +25,7 @@ from aiohttp.streams import StreamReader
 from yarl import URL
 
 from proxy.adapters.secrets import Secret
+from proxy.adapters.traffic.certificates import Certificates
 from proxy.errors import UpstreamError
 from proxy.settings import Upstream as UpstreamSettings
 
@@ -80,7 +81,7 @@ class Answer(NamedTuple):
 class Upstream:
     """One configured model endpoint with its pool of connections."""
 
-    def __init__(self, settings: UpstreamSettings, secrets: list[tuple[str, Secret]]) -> None:
+    def __init__(self, settings: UpstreamSettings, secrets: list[tuple[str, Secret]], certificates: Certificates | None = None) -> None:
         self.name = settings.name
         self.paths = settings.paths
         self.models = tuple(model.removesuffix("*") for model in settings.models if model.endswith("*"))
@@ -94,13 +95,24 @@ class Upstream:
         self._timeout = ClientTimeout(total=None, connect=settings.connect_s, sock_connect=settings.connect_s)
         self._connector = TCPConnector(
             limit=0, force_close=settings.fresh_connections, keepalive_timeout=None if settings.fresh_connections else settings.idle_s,
-            ssl=_trust(settings) if self._url.scheme == "https" else True, enable_cleanup_closed=False,
+            ssl=certificates.context if certificates is not None else True, enable_cleanup_closed=False,
         )  # fmt: skip
         setattr(self._connector, "_factory", partial(Wire, loop=asyncio.get_running_loop()))  # noqa: B010 - its type names the base class
         self._session = ClientSession(connector=self._connector, cookie_jar=DummyCookieJar(), auto_decompress=False, trust_env=False)
-        self._template = ClientRequest(
-            "POST", self._url, loop=asyncio.get_running_loop(), session=self._session, ssl=_ssl_argument(self._connector)
-        )
+        self._certificates = certificates
+        self._template = self._asked()
+
+    def _asked(self) -> ClientRequest:
+        context = self._certificates.context if self._certificates is not None else True
+        return ClientRequest("POST", self._url, loop=asyncio.get_running_loop(), session=self._session, ssl=context)
+
+    def refresh_certificates(self) -> bool:
+        """Use new certificate files for new connections; says whether there were any. Raises what `Certificates.refresh` raises."""
+        if self._certificates is None or not self._certificates.refresh():
+            return False
+        self._connector._ssl = self._certificates.context
+        self._template = self._asked()  # connections are pooled by their context: those made with the old one serve no more
+        return True
 
     def takes(self, path: str, model: str) -> bool:
         """Whether a request for this path and model goes here."""
@@ -208,17 +220,6 @@ def _worded(error: BaseException, *, may_retry: bool) -> BaseException:
     if isinstance(error, HttpProcessingError):
         return UpstreamError("protocol", "the model endpoint's answer is not valid HTTP")
     return error
-
-
-def _trust(settings: UpstreamSettings) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=settings.ca)
-    if settings.client_certificate:
-        context.load_cert_chain(settings.client_certificate)
-    return context
-
-
-def _ssl_argument(connector: TCPConnector) -> ssl.SSLContext | bool:
-    return connector._ssl if isinstance(connector._ssl, ssl.SSLContext) else True
 
 
 def choose(upstreams: list[Upstream], path: str, model: str) -> Upstream | None:

@@ -54,6 +54,11 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 {{- end -}}
 
+{{/* The alerts know the proxy by a job of this form, whatever the release and its objects are called. */}}
+{{- define "tos-proxy.job" -}}
+- {targetLabel: job, replacement: {{ printf "tos-proxy/%s/%s" .Release.Namespace (include "tos-proxy.fullname" .) | quote }}}
+{{- end -}}
+
 {{- define "tos-proxy.secret" -}}
 {{ .Values.secrets.existingSecret | default (include "tos-proxy.fullname" .) }}
 {{- end -}}
