@@ -18,7 +18,7 @@ LOOK_EVERY_S: Final = 5.0
 class Certified(Protocol):
     """Whatever listens or calls with certificates from files."""
 
-    def refresh_certificates(self) -> bool:
+    async def refresh_certificates(self) -> bool:
         """Use new files for new connections; says whether there were any. Raises ConfigError once for each broken version."""
 
 
@@ -32,10 +32,10 @@ class Following:
         self._log = log
         self._expired: frozenset[str] = frozenset()
 
-    def look(self) -> Coroutine[Any, Any, None]:
-        """Look at every file again now; what takes time is left to the coroutine."""
-        self._look_at_certificates()
-        return asyncio.to_thread(self._refresh)
+    async def look(self) -> None:
+        """Look at every file again now."""
+        await self._look_at_certificates()
+        await asyncio.to_thread(self._refresh)
 
     def watching(self) -> Iterator[Coroutine[Any, Any, None]]:
         """What runs for ever, to be made tasks of."""
@@ -52,15 +52,15 @@ class Following:
         """Certificates and mounted secrets are replaced without an event."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            self._look_at_certificates()
+            await self._look_at_certificates()
             self.look_at_days()
             for what in await asyncio.to_thread(self._refresh_secrets):
                 self._log.info("reloaded", what=what)
 
-    def _look_at_certificates(self) -> None:
+    async def _look_at_certificates(self) -> None:
         for what, holder in self._certified.items():
             try:
-                if holder.refresh_certificates():
+                if await holder.refresh_certificates():
                     self._log.info("reloaded", what=what)
             except ConfigError as error:
                 self._turned_down(what, error.problems)

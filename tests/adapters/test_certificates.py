@@ -16,11 +16,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from proxy.adapters.following import Certified
 from proxy.adapters.telemetry.log import logger
 from proxy.adapters.traffic.certificates import listener_certificates
 from proxy.errors import ConfigError
 from proxy.server import Server
 from proxy.settings import Settings, Tls
+from tests.conftest import Running
 
 
 def issue(folder: Path, name: str, stem: str = "tls") -> Tls:
@@ -46,6 +48,11 @@ def issue(folder: Path, name: str, stem: str = "tls") -> Tls:
     return files
 
 
+def refreshed(proxy: Running, holder: Certified) -> bool:
+    """Whether new files were found, as the proxy's loop finds them."""
+    return asyncio.run_coroutine_threadsafe(holder.refresh_certificates(), proxy.loop).result(10)
+
+
 def presented(address: tuple[str, int]) -> str:
     """The name in the certificate that a listener presents."""
     context = ssl.create_default_context()
@@ -61,7 +68,7 @@ def test_new_connections_get_the_certificate_that_the_files_hold_now(serve, tmp_
     host, _, port = proxy.url.removeprefix("https://").rpartition(":")
     assert presented((host, int(port))) == "first"
     issue(tmp_path, "second")
-    assert proxy.server.listener.refresh_certificates()
+    assert refreshed(proxy, proxy.server.listener)
     assert presented((host, int(port))) == "second"
 
 
@@ -91,8 +98,38 @@ def test_authorities_for_clients_are_replaced_with_their_file(serve, tmp_path, p
     address = (host, int(port))
     assert [let_in(address, tmp_path / f"{name}.pem") for name in ("old", "new")] == [True, False]
     shutil.copy(tmp_path / "new.crt", authority)
-    assert proxy.server.listener.refresh_certificates()
+    assert refreshed(proxy, proxy.server.listener)
     assert [let_in(address, tmp_path / f"{name}.pem") for name in ("old", "new")] == [False, True]
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_session_begun_under_authorities_that_are_gone_is_not_gone_on_with(serve, tmp_path, version):
+    files = issue(tmp_path, "server")
+    issue(tmp_path, "old", "old")
+    issue(tmp_path, "new", "new")
+    authority = tmp_path / "ca.crt"
+    shutil.copy(tmp_path / "old.crt", authority)
+    proxy = serve(listen={"port": 0, "tls": files.model_copy(update={"client_ca": authority})})
+    host, _, port = proxy.url.removeprefix("https://").rpartition(":")
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.minimum_version = context.maximum_version = version
+    context.load_cert_chain(tmp_path / "old.pem")
+
+    def call(session: ssl.SSLSession | None) -> tuple[bool, ssl.SSLSession | None]:
+        """Whether there was an answer, and the session for the next time."""
+        try:
+            with socket.create_connection((host, int(port)), timeout=10) as raw, context.wrap_socket(raw, session=session) as secured:
+                secured.sendall(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+                return secured.recv(9) == b"HTTP/1.1 ", secured.session
+        except (ssl.SSLError, ConnectionError):
+            return False, None
+
+    served, session = call(None)
+    assert served
+    shutil.copy(tmp_path / "new.crt", authority)
+    assert refreshed(proxy, proxy.server.listener)
+    assert not call(session)[0]
 
 
 def test_whom_an_upstream_is_trusted_by_is_replaced_with_its_file(serve, tmp_path):
@@ -104,11 +141,7 @@ def test_whom_an_upstream_is_trusted_by_is_replaced_with_its_file(serve, tmp_pat
     assert asked(proxy.address) == 502
     shutil.copy(tmp_path / "tls.crt", authority)
     (upstream,) = proxy.server.upstreams
-
-    async def refreshed() -> bool:
-        return upstream.refresh_certificates()
-
-    assert asyncio.run_coroutine_threadsafe(refreshed(), proxy.loop).result(10)
+    assert refreshed(proxy, upstream)
     assert asked(proxy.address) == 200
     proxy.stop()  # before the model, as clients leave before servers do
 

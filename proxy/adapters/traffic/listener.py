@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -85,7 +87,8 @@ class Listener(web.Server):
         self.refuse = refuse
         self._refused = 0
         self._settings = settings
-        self._socket: asyncio.Server | PrefacedServer | None = None
+        self._servers: list[asyncio.Server] = []
+        self._prefaced: PrefacedServer | None = None
         self._header_s = caps.header_s
         self._certificates = certificates
 
@@ -105,37 +108,43 @@ class Listener(web.Server):
     async def open(self) -> tuple[str, int]:
         """Bind and listen. Gives the address bound. Raises OSError when that fails."""
         if self._settings.proxy_protocol_from:
-            self._socket = PrefacedServer(self, self._settings, self._header_s, self._tls)
-            return self._socket.open()
-        loop = asyncio.get_running_loop()
-        self._socket = await loop.create_server(
+            self._prefaced = PrefacedServer(self, self._settings, self._header_s, self._tls)
+            return self._prefaced.open()
+        server = await asyncio.get_running_loop().create_server(
             self, self._settings.host, self._settings.port, backlog=self._settings.backlog, ssl=self._tls
         )
-        host, port = self._socket.sockets[0].getsockname()[:2]
+        self._servers = [server]
+        host, port = server.sockets[0].getsockname()[:2]
         return host, port
 
     @property
     def _tls(self) -> ssl.SSLContext | None:
-        """The context to listen with: each handshake goes on with the present one, which may ask other clients in than the first did."""
-        certificates = self._certificates
-        if certificates is None:
-            return None
+        return self._certificates.context if self._certificates is not None else None
 
-        def present(handshake: ssl.SSLObject, _name: str | None, _first: ssl.SSLContext) -> None:
-            handshake.context = certificates.context
+    async def refresh_certificates(self) -> bool:
+        """Use new certificate files for new connections; says whether there were any. Raises what `Certificates.refresh` raises.
 
-        first = certificates.context
-        first.sni_callback = present
-        return first
-
-    def refresh_certificates(self) -> bool:
-        """Use new certificate files for new connections; says whether there were any. Raises what `Certificates.refresh` raises."""
-        return self._certificates is not None and self._certificates.refresh()
+        A context remembers the sessions of clients whom its authorities let in, so nothing of it is kept: the same sockets are
+        listened on with the new one, and nobody is refused meanwhile.
+        """
+        if self._certificates is None or not self._certificates.refresh():
+            return False
+        if self._prefaced is not None:
+            self._prefaced.context = self._tls
+        before, loop = self._servers, asyncio.get_running_loop()
+        same = [socket.socket(fileno=os.dup(each.fileno())) for server in before for each in server.sockets]
+        self._servers = [await loop.create_server(self, sock=each, backlog=self._settings.backlog, ssl=self._tls) for each in same]
+        for server in before:
+            server.close()
+        return True
 
     def stop_accepting(self) -> None:
         """Close the listening socket; open connections go on."""
-        if self._socket is not None:
-            self._socket.close()
+        for server in self._servers:
+            server.close()
+        self._servers = []
+        if self._prefaced is not None:
+            self._prefaced.close()
 
     def close_idle(self) -> None:
         """Close connections that carry no request now."""
@@ -148,8 +157,8 @@ class Listener(web.Server):
     @property
     def refused_connections(self) -> dict[str, int]:
         """Connections closed unserved, by reason: limit, preface."""
-        late, broken = (self._socket.crowded, self._socket.refused) if isinstance(self._socket, PrefacedServer) else (0, 0)
-        return {"limit": self._refused + late, "preface": broken}
+        crowded, broken = (self._prefaced.crowded, self._prefaced.refused) if self._prefaced is not None else (0, 0)
+        return {"limit": self._refused + crowded, "preface": broken}
 
     @property
     def open_connections(self) -> int:

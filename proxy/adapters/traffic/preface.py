@@ -31,7 +31,7 @@ class PrefacedServer:
         self._settings = settings
         self._listed = Networks([parse_network(network) for network in settings.proxy_protocol_from])
         self._wait_s = wait_s
-        self._context = context
+        self.context = context
         self._tasks: set[asyncio.Task[None]] = set()
         self.refused = 0
         """Connections closed because their header was missing, broken or late."""
@@ -77,7 +77,7 @@ class PrefacedServer:
         try:
             async with asyncio.timeout(self._wait_s):
                 named = await _read_header(connection) if self._listed.contains(peer) else ""
-                await asyncio.get_running_loop().connect_accepted_socket(lambda: self._factory(named), connection, ssl=self._context)
+                await asyncio.get_running_loop().connect_accepted_socket(lambda: self._factory(named), connection, ssl=self.context)
         except (OSError, TimeoutError, ProxyProtocolError):
             self.refused += 1
             connection.close()

@@ -106,7 +106,7 @@ class Upstream:
         context = self._certificates.context if self._certificates is not None else True
         return ClientRequest("POST", self._url, loop=asyncio.get_running_loop(), session=self._session, ssl=context)
 
-    def refresh_certificates(self) -> bool:
+    async def refresh_certificates(self) -> bool:
         """Use new certificate files for new connections; says whether there were any. Raises what `Certificates.refresh` raises."""
         if self._certificates is None or not self._certificates.refresh():
             return False
