@@ -11,6 +11,7 @@ import openai
 import pytest
 from websockets.sync.client import connect
 
+from tests.conftest import OPEN
 from tests.e2e.realtime_model import POLICIES, ended, spoken, until, wait_for
 from tests.e2e.sharing import recorded
 
@@ -65,6 +66,15 @@ def test_the_upstreams_close_reaches_the_client(talk, model):
     client, _ = talk()
     client.send(json.dumps({"type": "conversation.item.delete", "spokenid": "x"}))
     assert ended(client)[:2] == (4000, "as told")
+
+
+def test_an_address_may_name_one_model_by_an_alias_of_it(serve, model):
+    proxy = serve({**OPEN, "m.yaml": "models: {aliases: {short: m}}\n"}, upstreams=({"name": "model", "url": model.url},))
+    records = recorded(proxy)
+    with connect(proxy.url.replace("http", "ws") + "/openai/realtime?api-version=2025-04-01-preview&deployment=short&model=m") as client:
+        until(client, "session.created")
+    wait_for(records)
+    assert (records[0].model, records[0].dialect) == ("m", "azure")
 
 
 def test_an_upstream_that_takes_no_session_is_a_502(front):

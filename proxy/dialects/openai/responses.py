@@ -23,13 +23,7 @@ _BY_ID: Final = ("conversation", "prompt")
 def read(route: Route, document: Document, names: Names) -> ModelCall:
     """Read one Responses request."""
     fields(document, "")
-    sampling.refuse_other_models(document)
-    if switch(document, "background"):
-        raise malformed(
-            "An answer in the background can be neither counted nor fetched here; ask for it in the foreground.",
-            NO_BACKGROUND,
-            "background",
-        )
+    _check_offered(document)
     prompt = Prompt()
     prompt.say("system", text(document, "instructions"))
     configured = items_of(prompt, document.get("input"))
@@ -63,6 +57,13 @@ def read(route: Route, document: Document, names: Names) -> ModelCall:
         input_tokens=prompt.length(prompt.turns),
         unseen=prompt.unseen,
     )
+
+
+def _check_offered(document: Document) -> None:
+    sampling.refuse_other_models(document)
+    if switch(document, "background"):
+        why = "An answer in the background can be neither counted nor fetched here; ask for it in the foreground."
+        raise malformed(why, NO_BACKGROUND, "background")
 
 
 def _kept_by_the_server(prompt: Prompt, document: Document) -> None:

@@ -56,7 +56,7 @@ def open_session(route: Route, head: Head, names: Names) -> RealtimeSession:
                 Fault.MALFORMED, "A session's address takes model, deployment, api-version and intent, each once.", "invalid_query"
             )
         found[name] = value
-    named = {value for value in (found.get("model"), found.get("deployment"), route.model) if value}
+    named = {names.get(value, value) for value in (found.get("model"), found.get("deployment"), route.model) if value}
     if len(named) > 1 or len(head.query) > 4096:
         raise CallerError(Fault.MALFORMED, "The session's address names two models, or is too long.", "invalid_query", "model")
     return RealtimeSession(route, next(iter(named), ""), names)

@@ -1,0 +1,135 @@
+"""What each vendor takes for a limit, an effort and a budget, and what it does when they are left out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from proxy.dialects import rewrite
+from proxy.dialects.routes import find_route
+from proxy.errors import CallerError
+
+
+def test_a_model_without_known_parameter_names_must_send_its_own_limit():
+    route = find_route("POST", "/model/unheard.of-model/invoke")
+    document: dict[str, Any] = {"prompt": "hello"}
+    with pytest.raises(CallerError) as refusal:
+        rewrite.clamp(route, document, route.read(document), {"max_tokens": 50})
+    assert refusal.value.code == "output_limit_required"
+    document = {"prompt": "hello", "max_tokens": 99}
+    assert rewrite.clamp(route, document, route.read(document), {"max_tokens": 50})[0]["max_tokens"] == 50
+
+
+@pytest.mark.parametrize(
+    ("model", "document", "path"),
+    [
+        ("meta.llama3-8b-v1%3A0", {"prompt": "p"}, ("max_gen_len",)),
+        ("us.meta.llama3-8b-v1%3A0", {"prompt": "p"}, ("max_gen_len",)),
+        ("amazon.titan-text-v1", {"inputText": "p"}, ("textGenerationConfig", "maxTokenCount")),
+        ("mistral.mistral-7b", {"prompt": "p"}, ("max_tokens",)),
+        ("cohere.command-r-v1%3A0", {"message": "p"}, ("max_tokens",)),
+        ("openai.gpt-oss-20b-1%3A0", {"messages": [{"role": "user", "content": "p"}]}, ("max_completion_tokens",)),
+        ("deepseek.r1-v1%3A0", {"messages": [{"role": "user", "content": "p"}]}, ("max_tokens",)),
+        (
+            "amazon.nova-lite-v1%3A0",
+            {"messages": [{"role": "user", "content": [{"text": "p"}]}], "system": []},
+            ("inferenceConfig", "maxTokens"),
+        ),
+        ("anthropic.claude-v2", {"prompt": "\n\nHuman: p"}, ("max_tokens_to_sample",)),
+    ],
+)
+def test_a_limit_is_set_under_the_vendors_own_name(model, document, path):
+    route = find_route("POST", f"/model/{model}/invoke")
+    call = route.read(document)
+    assert call.texts
+    changed, after, names = rewrite.clamp(route, document, call, {"max_tokens": 50})
+    place: Any = changed
+    for key in path:
+        place = place[key]
+    assert (place, after.max_output_tokens, names) == (50, 50, ("max_tokens",))
+
+
+@pytest.mark.parametrize(
+    ("model", "key"),
+    [("gpt-5-mini", "max_completion_tokens"), ("o3", "max_completion_tokens"), ("llama-3", "max_tokens"), ("gpt-4o", "max_tokens")],
+)
+def test_a_limit_is_set_under_the_name_that_the_model_takes(model, key):
+    route = find_route("POST", "/v1/chat/completions")
+    document = {"model": model, "messages": [{"role": "user", "content": "x"}]}
+    assert rewrite.clamp(route, document, route.read(document), {"max_tokens": 9})[0][key] == 9
+
+
+def test_an_effort_is_set_for_models_that_would_choose_more_by_themselves():
+    for path, read in (("/v1/chat/completions", ("reasoning_effort",)), ("/v1/responses", ("reasoning", "effort"))):
+        route = find_route("POST", path)
+        document: dict[str, Any] = {"model": "gpt-5", "messages": [{"role": "user", "content": "x"}], "input": "x"}
+        lowered, call, changed = rewrite.clamp(route, document, route.read(document), {"reasoning_effort": "low"})
+        assert (call.reasoning_effort, changed) == ("low", ("reasoning_effort",))
+        place: Any = lowered
+        for key in read:
+            place = place[key]
+        assert place == "low"
+
+
+@pytest.mark.parametrize("most", ["low", "minimal", "none"])
+def test_thinking_whose_effort_is_left_to_the_api_is_lowered_too(most):
+    claude: dict[str, Any] = {"thinking": {"type": "adaptive"}}
+    cases = (
+        ("/v1/messages", {"messages": [{"role": "user", "content": "x"}], **claude}),
+        ("/model/anthropic.c/invoke", {"messages": [{"role": "user", "content": "x"}], **claude}),
+        (
+            "/model/anthropic.c/converse",
+            {"messages": [{"role": "user", "content": [{"text": "x"}]}], "additionalModelRequestFields": claude},
+        ),
+    )
+    for path, document in cases:
+        route = find_route("POST", path)
+        call = route.read(document)
+        _, after, changed = rewrite.clamp(route, document, call, {"reasoning_effort": most})
+        assert (call.reasoning_effort, changed) == ("", ("reasoning_effort",))
+        assert (after.reasoning, after.reasoning_effort) == ((False, "") if most == "none" else (True, "low"))
+        assert rewrite.clamp(route, document, call, {"reasoning_effort": "high"})[2] == ()
+
+
+def test_a_budget_that_is_left_to_gemini_is_set():
+    route = find_route("POST", "/v1beta/models/gemini-x:generateContent")
+    document: dict[str, Any] = {"contents": [{"parts": [{"text": "x"}]}], "generationConfig": {"thinkingConfig": {"includeThoughts": True}}}
+    _, after, changed = rewrite.clamp(route, document, route.read(document), {"reasoning_budget": 700})
+    assert (after.reasoning_budget, changed) == (700, ("reasoning_budget",))
+    document["generationConfig"]["thinkingConfig"]["thinkingLevel"] = "LOW"
+    assert rewrite.clamp(route, document, route.read(document), {"reasoning_budget": 700})[2] == ()
+
+
+def test_a_demand_to_leave_the_reasoning_inside_the_text_is_taken_back():
+    document = {"messages": [], "reasoning_format": "none"}
+    assert rewrite.keep_reasoning_apart(document)
+    assert document == {"messages": []}
+    assert not rewrite.keep_reasoning_apart(document)
+
+
+def test_a_limit_of_nothing_is_no_limit_to_ollama():
+    route = find_route("POST", "/api/generate")
+    document = {"prompt": "x", "options": {"num_predict": 0}}
+    assert rewrite.clamp(route, document, route.read(document), {"max_tokens": 50})[1].max_output_tokens == 50
+
+
+def test_an_effort_of_novas_own_is_lowered_beside_its_parameters():
+    route = find_route("POST", "/model/amazon.nova-2/invoke")
+    document: dict[str, Any] = {
+        "messages": [{"role": "user", "content": [{"text": "x"}]}],
+        "inferenceConfig": {},
+        "reasoningConfig": {"type": "enabled", "maxReasoningEffort": "high"},
+    }
+    for most, expected in (("low", (True, "low")), ("none", (False, ""))):
+        after = rewrite.clamp(route, document, route.read(document), {"reasoning_effort": most})[1]
+        assert (after.reasoning, after.reasoning_effort) == expected
+
+
+def test_anthropic_thinking_below_its_least_budget_is_switched_off():
+    route = find_route("POST", "/v1/messages")
+    document = {"messages": [{"role": "user", "content": "x"}], "max_tokens": 8000, "thinking": {"type": "enabled", "budget_tokens": 4000}}
+    lowered, _, changed = rewrite.clamp(route, document, route.read(document), {"max_tokens": 2000})
+    assert (lowered["thinking"]["budget_tokens"], changed) == (1999, ("max_tokens",))
+    lowered, _, _ = rewrite.clamp(route, document, route.read(document), {"max_tokens": 500})
+    assert lowered["thinking"] == {"type": "disabled"}
