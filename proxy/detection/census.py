@@ -82,7 +82,7 @@ class Census:
         for ticket in tickets if texts else ():
             text = self._board.watch.best(self._board.watch.hits(ticket.fingerprints))
             if text in texts and not ticket.candidates:
-                text.candidate.start(ticket.account.principal, now)
+                text.candidate.pace.start(ticket.account.principal, now)
                 ticket.candidates.append(text.candidate)
 
     def _enrol_early(self, text: SharedText, places: dict[int, int]) -> None:

@@ -127,9 +127,9 @@ class Detector:
         account.ended(usage, now)
         for sent in ticket.candidates:
             candidate = sent.current()
-            candidate.end(account.principal, now)
+            candidate.pace.end(account.principal, now)
             if status == 429:
-                candidate.slowed(account.principal, now)
+                candidate.pace.slowed(account.principal, now)
 
     def refused(self, observation: Observation, now: float, status: int) -> None:
         """An exchange was refused before it began; 429 tells the account to slow down. Texts are not read."""
@@ -140,9 +140,9 @@ class Detector:
         for number in account.memberships:
             candidate = self._board.get(number)
             if candidate is not None:
-                candidate.pauses.arrived(account.principal, now)
+                candidate.pace.pauses.arrived(account.principal, now)
                 if status == 429:
-                    candidate.slowed(account.principal, now)
+                    candidate.pace.slowed(account.principal, now)
 
     def sweep(self, now: float) -> None:
         """Periodic work, every ten to thirty seconds of event time: count, group, test, judge, forget."""

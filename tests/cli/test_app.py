@@ -10,7 +10,7 @@ import pytest
 from tests.cli.running import ROOT, SHIPPED, run, started
 
 COMMANDS = [
-    ("serve",), ("health",), ("settings",), ("check",), ("test",), ("explain",), ("diff",), ("replay",), ("drill",), ("metrics",), ("reference",),
+    ("serve",), ("health",), ("settings",), ("check",), ("test",), ("explain",), ("diff",), ("replay",), ("drill",), ("calibrate",), ("metrics",), ("reference",),
     ("presets", "list"), ("presets", "diff"), ("waivers", "list"), ("bank", "build"), ("audit", "verify"), ("audit", "show"),
 ]  # fmt: skip
 WITHOUT_EXAMPLE = {("serve",), ("health",), ("settings",)}

@@ -110,7 +110,7 @@ class Board:
         """A request in flight is a sending of the candidate."""
         candidate.sent(ticket.account, extraction, shape, model, now)
         self.enrol(ticket.account, candidate)
-        candidate.start(ticket.account.principal, now)
+        candidate.pace.start(ticket.account.principal, now)
         ticket.candidates.append(candidate)
 
     def trait(self, settings: int, text: SharedText | None, account: Account, now: float) -> Candidate | None:

@@ -12,10 +12,8 @@ from typing import Final, TypeVar
 from proxy.detection.accounts.account import Account
 from proxy.detection.accounts.distinct import Distinct
 from proxy.detection.accounts.shape import MAXIMISED, REASONING, SAMPLED, STEP
-from proxy.detection.campaigns.measures.independence import UNKNOWN, Independence, Pinned
-from proxy.detection.campaigns.measures.pauses import Pauses
-from proxy.detection.campaigns.measures.sessions import Sessions
-from proxy.detection.campaigns.measures.turns import CLEARLY, LEANING, Turns
+from proxy.detection.campaigns.measures.turns import CLEARLY, LEANING
+from proxy.detection.campaigns.pace import Pace
 from proxy.detection.campaigns.shared_text import SharedText
 from proxy.detection.evidence.fusion import Finding, Verdict, faded, fuse, level_of
 from proxy.detection.evidence.table import EvidenceTable
@@ -32,10 +30,6 @@ SAMPLE: Final = 32
 IDENTIFIERS: Final = 64
 MODELS: Final = 8
 YOUNG_DAYS: Final = 7.0
-CONTRADICTED_S: Final = 3600.0
-INDEPENDENT_WEIGHT: Final = 8.0
-SLOWED_S: Final = 1800.0
-"""So long after a 429 a throttled campaign is still taken to follow its budget."""
 _SAME_ODDS: Final = 0.1
 """A change of log10 odds that members needn't be told."""
 _COUNTS: Final = ("sendings", "continued", "maximised", "reasoning", "sampled", "banked", "intended", "aged", "young")
@@ -68,15 +62,7 @@ class Candidate:
         self.identifiers: dict[int, int] = {}
         self.prompts = Distinct()
         self.questions = Distinct()
-        self.independence = Independence(now)
-        self.sessions: Sessions | None = None
-        """From the first sending on that goes on with something: without any, requests say as much."""
-        self.pinned: Pinned = UNKNOWN
-        self.in_sessions = False
-        """Whether what is pinned are conversations rather than requests."""
-        self.pinned_at = now
-        self.pauses = Pauses()
-        self.slowed_at = -SLOWED_S
+        self.pace = Pace(now)
         self.common: dict[int, int] = {}
         """Members that other candidates have too, by the candidate's number."""
         self.findings: list[Finding] = []
@@ -139,8 +125,8 @@ class Candidate:
         self.maximised += shape & MAXIMISED != 0
         self.reasoning += shape & REASONING != 0
         self.sampled += shape & SAMPLED != 0
-        if shape & STEP and self.sessions is None:
-            self.sessions = Sessions(now)
+        if shape & STEP:
+            self.pace.goes_on(now)
         if extraction.question:
             self.banked += 1
             self.questions.add(extraction.question)
@@ -153,24 +139,7 @@ class Candidate:
             bits ^= low
         if model in self.models or len(self.models) < MODELS:
             self.models[model] = self.models.get(model, 0) + 1
-        self.pauses.arrived(account.principal, now)
-
-    def start(self, principal: int, now: float) -> None:
-        """A sending begins to be answered."""
-        self.independence.start(principal, now)
-        if self.sessions is not None:
-            self.sessions.start(principal, now)
-
-    def end(self, principal: int, now: float) -> None:
-        """A sending's answer ended."""
-        self.independence.end(principal, now)
-        if self.sessions is not None:
-            self.sessions.end(principal, now)
-
-    def slowed(self, principal: int, now: float) -> None:
-        """A member was told to slow down."""
-        self.pauses.slowed(principal, now)
-        self.slowed_at = now
+        self.pace.pauses.arrived(account.principal, now)
 
     def enrol(self, account: Account) -> bool:
         """Count a sending of the account's; its first one makes it a member. Whether it was the first."""
@@ -207,12 +176,7 @@ class Candidate:
         self.sample = list(dict.fromkeys(self.sample + other.sample))[:SAMPLE]
         self.prompts.merge(other.prompts)
         self.questions.merge(other.questions)
-        self.independence.absorb(other.independence, now)
-        if other.sessions is not None:
-            self.sessions = self.sessions or Sessions(now)
-            self.sessions.absorb(other.sessions, now)
-        if other.pinned.decades > self.pinned.decades:
-            self.pinned, self.pinned_at, self.in_sessions = other.pinned, other.pinned_at, other.in_sessions
+        self.pace.absorb(other.pace, now)
         for level, at in other.level_at.items():
             self.level_at[level] = min(at, self.level_at.get(level, at))
         self.exempt_until = max(self.exempt_until, other.exempt_until)
@@ -220,38 +184,26 @@ class Candidate:
         self.tested = -1
 
     def measure(self, now: float) -> None:
-        """Keep the strongest evidence of pinned concurrency until later traffic contradicts it."""
+        """Say anew how its sendings come and go, and how many are ordinary."""
         if not self.texts and self.principals:
             self.ordinary = median(self.principals.values())
-        throttled = self.level > 0 and now - self.slowed_at < SLOWED_S
-        self.independence.pause(paused=throttled)
-        pinned, in_sessions = self.independence.measure(now), False
-        if self.sessions is not None:
-            self.sessions.together.pause(paused=throttled)
-            sessions = self.sessions.measure(now)
-            if sessions.decades > pinned.decades:
-                pinned, in_sessions = sessions, True
-        contradicted = pinned.ratio >= 0.7 and pinned.weight >= INDEPENDENT_WEIGHT and now - self.pinned_at > CONTRADICTED_S
-        if pinned.decades >= self.pinned.decades or contradicted:
-            self.pinned = pinned
-            self.pinned_at = now
-            self.in_sessions = in_sessions
+        self.pace.measure(now, raised=self.level > 0)
 
     def apart(self, principal: int) -> bool:
         """Whether the others take turns and this member doesn't: it only sends what they send."""
-        return self.takes_turns and self._turns.apart(principal)
+        return self.takes_turns and self.pace.turns.apart(principal)
 
     def part(self, principal: int) -> bool:
         """Whether this member was seen to take turns with the others, where others do."""
-        return not self.takes_turns or self._turns.taken(principal)
+        return not self.takes_turns or self.pace.turns.taken(principal)
 
     def clearly_part(self, principal: int, sendings: int) -> bool:
         """Whether its own requests leave as little doubt of that as so many of them can."""
-        return self.takes_turns and self._turns.taken(principal, CLEARLY if sendings > 1 else LEANING)
+        return self.takes_turns and self.pace.turns.taken(principal, CLEARLY if sendings > 1 else LEANING)
 
     def likely_part(self, principal: int) -> bool:
         """Whether it is, or may be presumed to be since what it sent is new and nearly all who sent it take turns."""
-        return self.part(principal) or (bool(self.texts) and not self.known and self._turns.presumed(principal))
+        return self.part(principal) or (bool(self.texts) and not self.known and self.pace.turns.presumed(principal))
 
     @property
     def known(self) -> bool:
@@ -260,10 +212,6 @@ class Candidate:
 
     def _without_timing(self, table: EvidenceTable) -> list[Finding]:
         return [finding for finding in self.findings if finding.log10 < 0.0 or table.family_of(finding.measure) != "timing"]
-
-    @property
-    def _turns(self) -> Turns:
-        return (self.sessions.together if self.in_sessions and self.sessions is not None else self.independence).turns
 
     def judge(self, table: EvidenceTable, now: float) -> bool:
         """Fuse the findings; whether members need to be told."""

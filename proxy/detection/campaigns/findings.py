@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from proxy.detection.campaigns.candidate import YOUNG_DAYS, Candidate
 from proxy.detection.campaigns.measures.evenness import dispersion, evenness
+from proxy.detection.campaigns.pace import INDEPENDENT
 from proxy.detection.evidence.fusion import Finding
 from proxy.detection.evidence.table import EvidenceTable
 from proxy.detection.index.population import Population, Shares
@@ -73,7 +74,7 @@ def _spread(candidate: Candidate) -> Iterator[_Raw]:
 
 
 def _timing(candidate: Candidate) -> Iterator[_Raw]:
-    pinned = candidate.pinned
+    pinned = candidate.pace.pinned
     if pinned.decades >= 1.0:
         yield (
             "timing.pinned",
@@ -83,13 +84,13 @@ def _timing(candidate: Candidate) -> Iterator[_Raw]:
                 f"+- {pinned.expected_deviation:.1f} (chance 10^-{min(pinned.decades, 99):.0f})"
             ),
         )
-    elif pinned.ratio >= 0.7:
+    elif pinned.ratio >= INDEPENDENT:
         yield "timing.independent", pinned.weight, f"their requests in flight vary as independent accounts' do (ratio {pinned.ratio:.2f})"
-    pause = candidate.pauses.decades()
+    pause = candidate.pace.pauses.decades()
     yield (
         "timing.common_pause",
         pause,
-        f"after one was told to slow down, {candidate.pauses.observed} requests of the others came where {candidate.pauses.expected:.0f} were due",
+        f"after one was told to slow down, {candidate.pace.pauses.observed} requests of the others came where {candidate.pace.pauses.expected:.0f} were due",
     )
 
 
