@@ -108,10 +108,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def ask(url: str, body: Mapping[str, Any] | None = None, bearer: str = "check") -> tuple[int, str]:
+def ask(
+    url: str, body: Mapping[str, Any] | None = None, bearer: str = "check", headers: Mapping[str, str] | None = None
+) -> tuple[int, str]:
     """Status and text of a request; status 0 when nothing answers."""
     data = json.dumps(body).encode() if body is not None else None
-    request = urllib.request.Request(url, data, {"content-type": "application/json", "authorization": f"Bearer {bearer}"})  # noqa: S310 - loopback
+    told = {"content-type": "application/json", "authorization": f"Bearer {bearer}", **(headers or {})}
+    request = urllib.request.Request(url, data, told)  # noqa: S310 - loopback
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - loopback
             return answer.status, answer.read().decode()

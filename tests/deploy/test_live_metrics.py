@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import jwt
 import pytest
 import yaml
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import RSAAlgorithm
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.check_image import ask, free_port, serving
@@ -20,6 +24,7 @@ from proxy.adapters.prometheus.table import DETECTION_METRICS, STATE_METRICS
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "deploy" / "prometheus" / "rules"
 TOKEN = "a-token-of-the-test"
+KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +39,15 @@ def live(tmp_path_factory) -> dict[str, str]:
         "shutdown": {"drain_s": 0},
         "log": {"records": "file", "file": str(folder / "records.jsonl")},
     }
+    (folder / "accounts.yaml").write_text("accounts: {acct-1: {tier: pro}}\n")
+    (folder / "keys.json").write_text(json.dumps({"keys": [RSAAlgorithm.to_jwk(KEY.public_key(), as_dict=True) | {"kid": "k"}]}))
+    settings["identity"] = {
+        "trusted_proxies": ["127.0.0.1"],
+        "account_header": "x-account",
+        "account_headers": {"verified": "x-verified"},
+        "accounts_file": str(folder / "accounts.yaml"),
+        "jwt": {"jwks_file": str(folder / "keys.json"), "issuer": "https://issuer", "audience": "gateway"},
+    }
     settings["listen"] |= {"port": traffic, "host": "127.0.0.1"}
     settings["admin"] = {"port": admin, "token_file": str(folder / "token")}
     (folder / "settings.yaml").write_text(yaml.safe_dump(settings))
@@ -43,6 +57,9 @@ def live(tmp_path_factory) -> dict[str, str]:
         for model in ("demo-small", "demo-error", "demo-hangup"):
             body = {"model": model, "messages": [{"role": "user", "content": "Hello"}]}
             ask(f"http://127.0.0.1:{traffic}/v1/chat/completions", body)
+        unreadable = {"x-account": "acct-1", "x-verified": "perhaps"}
+        ask(f"http://127.0.0.1:{traffic}/v1/models", headers=unreadable)
+        ask(f"http://127.0.0.1:{traffic}/v1/models", bearer=jwt.encode({"iss": "somebody else"}, KEY, "RS256", headers={"kid": "k"}))
         metrics = ask(f"http://127.0.0.1:{admin}/metrics", bearer=TOKEN)[1]
         health = subprocess.run(
             [*program, "health", "--settings", str(folder / "settings.yaml")], env=env, check=False, capture_output=True, timeout=20
