@@ -20,7 +20,7 @@ from proxy.detection.evidence.table import EvidenceTable
 from proxy.detection.text.extraction import Extraction
 from proxy.detection.text.intent import MAX_INTENTS
 
-TEMPLATE_MEMBERS: Final = 32
+TEMPLATE_MEMBERS: Final = 24
 """Senders from which a text is a template rather than one question asked of several."""
 POPULAR: Final = 3.0
 """Senders expected from history, from which a text is common property."""
