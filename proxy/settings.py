@@ -87,7 +87,7 @@ class Upstream(Section):
     paths: tuple[str, ...] = Field((), description="Path prefixes that go here; empty means any.")
     models: tuple[str, ...] = Field((), description="Models that go here, with * at the end for a prefix; empty means any.")
     connect_s: Seconds = Field(5.0, description="Time to connect, TLS included.")
-    read_s: Seconds = Field(600.0, description="Longest silence between two reads of an answer.")
+    read_s: Seconds = Field(600.0, description="Longest silence after a request was sent, and between two reads of its answer.")
     idle_s: Seconds = Field(4.0, description="How long an idle connection is kept; keep it under the upstream's own.")
     inject: tuple[Inject, ...] = Field((), description="Headers to add.")
     ca: Path | None = Field(None, description="PEM file of authorities to trust instead of the system's.")
@@ -182,6 +182,7 @@ class Caps(Section):
     header_bytes: Bytes = Field(32 * 1024, description="All request headers together.")
     header_s: Seconds = Field(20.0, description="Time for a request's headers, and for an idle connection.")
     body_s: Seconds = Field(60.0, description="Time for a request's body.")
+    stall_s: Seconds = Field(120.0, description="Longest time in which a client takes nothing of its answer; then it is taken for gone.")
     stripped_bytes: Bytes = Field(32 * 1024 * 1024, description="Largest answer that is held to strip parts from it.")
     in_flight: int = Field(2000, gt=0, description="Exchanges at a time; further ones are answered 503 with Retry-After.")
 
