@@ -121,7 +121,7 @@ class Handler:
         world = self.world
         rules = world.rules()  # one ruleset for the whole exchange
         record = Record(world.next_id(), world.clock(), rules.revision)
-        down = Downstream(request)
+        down = Downstream(request, world.caps.stall_s)
         down.closing = self.draining
         task = cast("asyncio.Task[Any]", asyncio.current_task())
         self._running.add(task)

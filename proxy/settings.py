@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from proxy.identity.address import Trust
+from proxy.identity.networks import parse_network
 
 Seconds = Annotated[float, Field(gt=0)]
 Bytes = Annotated[int, Field(gt=0)]
@@ -47,7 +51,7 @@ class Listen(Section):
     @classmethod
     def _are_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
         for network in networks:
-            ipaddress.ip_network(network)
+            parse_network(network)
         return networks
 
 
@@ -83,7 +87,7 @@ class Upstream(Section):
     paths: tuple[str, ...] = Field((), description="Path prefixes that go here; empty means any.")
     models: tuple[str, ...] = Field((), description="Models that go here, with * at the end for a prefix; empty means any.")
     connect_s: Seconds = Field(5.0, description="Time to connect, TLS included.")
-    read_s: Seconds = Field(600.0, description="Longest silence between two reads of an answer.")
+    read_s: Seconds = Field(600.0, description="Longest silence after a request was sent, and between two reads of its answer.")
     idle_s: Seconds = Field(4.0, description="How long an idle connection is kept; keep it under the upstream's own.")
     inject: tuple[Inject, ...] = Field((), description="Headers to add.")
     ca: Path | None = Field(None, description="PEM file of authorities to trust instead of the system's.")
@@ -114,10 +118,10 @@ class Jwt(Section):
 class Identity(Section):
     """How a caller is recognised."""
 
-    trusted_proxies: tuple[str, ...] = Field((), description="Networks whose forwarding and account headers are believed.")
     trust_everyone_which_lets_anyone_choose_their_address: bool = Field(
         False, description="Allow 0.0.0.0/0 or ::/0 in trusted_proxies. Any client can then claim any region."
     )
+    trusted_proxies: tuple[str, ...] = Field((), description="Networks whose forwarding and account headers are believed.")
     forwarded_header: Literal["x-forwarded-for", "forwarded"] = Field("x-forwarded-for", description="The one forwarding header read.")
     malformed_forwarded: Literal["last_good", "refuse"] = Field("last_good", description="What a malformed entry in it does.")
     account_header: str = Field("", description="Header in which a trusted proxy names the account; empty for none.")
@@ -129,6 +133,12 @@ class Identity(Section):
         None, description="Key of the digests of credentials, accounts and addresses; random at each start if unset."
     )
     digest_key_file: Path | None = Field(None, description="File that holds the digest key.")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_to_be_trusted(cls, networks: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        Trust.parse(networks, allow_any=info.data.get("trust_everyone_which_lets_anyone_choose_their_address", False))
+        return networks
 
 
 class EdgeGeo(Section):
@@ -172,6 +182,7 @@ class Caps(Section):
     header_bytes: Bytes = Field(32 * 1024, description="All request headers together.")
     header_s: Seconds = Field(20.0, description="Time for a request's headers, and for an idle connection.")
     body_s: Seconds = Field(60.0, description="Time for a request's body.")
+    stall_s: Seconds = Field(120.0, description="Longest time in which a client takes nothing of its answer; then it is taken for gone.")
     stripped_bytes: Bytes = Field(32 * 1024 * 1024, description="Largest answer that is held to strip parts from it.")
     in_flight: int = Field(2000, gt=0, description="Exchanges at a time; further ones are answered 503 with Retry-After.")
 
@@ -268,8 +279,19 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment outweighs the file; nothing else is read."""
-        del settings_cls, dotenv_settings, file_secret_settings
-        return (env_settings, init_settings)
+        del env_settings, dotenv_settings, file_secret_settings
+        return (Variables(settings_cls), init_settings)
+
+
+class Variables(EnvSettingsSource):
+    """A list or section that isn't JSON stays text, so that it is told like every other wrong value instead of ending the reading."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """The value that the JSON stands for, or the text itself."""
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            return value
 
 
 def _is_loopback(host: str) -> bool:

@@ -61,6 +61,55 @@ def test_a_wrong_variable_is_named(monkeypatch, name, value):
     assert name in str(wrong.value)
 
 
+def test_lists_and_sections_that_are_no_json_are_told_with_everything_else(monkeypatch):
+    monkeypatch.setenv("TOSPROXY_IDENTITY__TRUSTED_PROXIES", "10.0.0.0/8")
+    monkeypatch.setenv("TOSPROXY_IDENTITY__ACCOUNT_HEADERS", "x")
+    monkeypatch.setenv("TOSPROXY_LISTEN", "abc")
+    monkeypatch.setenv("TOSPROXY_UPSTREAMS", "[{")
+    monkeypatch.setenv("TOSPROXY_LISTEN_PORT", "1")
+    monkeypatch.setenv("tosproxy_geo__embeded", "true")
+    with pytest.raises(ConfigError) as wrong:
+        read_settings(None)
+    assert sorted(map(str, wrong.value.problems)) == [
+        "environment: TOSPROXY_LISTEN_PORT: unknown setting; did you mean TOSPROXY_LISTEN__PORT?",
+        (
+            "variable TOSPROXY_IDENTITY__ACCOUNT_HEADERS: identity.account_headers: must hold keys and values; "
+            'write {key: value} in a file and {"key": "value"} in a variable'
+        ),
+        (
+            "variable TOSPROXY_IDENTITY__TRUSTED_PROXIES: identity.trusted_proxies: must be a list; "
+            'write [a, b] in a file and ["a", "b"] in a variable'
+        ),
+        "variable TOSPROXY_LISTEN: listen: must hold keys and values; see `tos-proxy settings`",
+        'variable TOSPROXY_UPSTREAMS: upstreams: must be a list; write [a, b] in a file and ["a", "b"] in a variable',
+        "variable tosproxy_geo__embeded: geo.embeded: unknown setting 'embeded'; did you mean 'embedded'?",
+    ]
+
+
+def test_a_wrong_variable_is_not_blamed_on_the_line_of_the_file_that_it_outweighs(tmp_path, monkeypatch):
+    monkeypatch.setenv("TOSPROXY_LISTEN__PORT", "many")
+    monkeypatch.setenv("TOSPROXY_UPSTREAMS", '[{"name": "a", "url": "http://a"}, {"name": "b"}]')
+    told = problems(tmp_path, "listen: {port: 8080}\nupstreams:\n  - {name: a, url: 'http://a'}\n  - {name: b, url: 'http://b'}\n")
+    assert [line.split(":")[0] for line in told] == ["variable TOSPROXY_LISTEN__PORT", "variable TOSPROXY_UPSTREAMS"]
+
+
+def test_what_is_missing_is_told_with_the_line_of_what_lacks_it(tmp_path):
+    assert problems(tmp_path, "upstreams:\n  - {name: a, url: 'http://a'}\n  - {name: b}\n") == [
+        "settings.yaml:3:5: upstreams[1].url: Field required"
+    ]
+
+
+def test_networks_that_may_not_be_trusted_are_told_with_their_line(tmp_path):
+    told = problems(tmp_path, "listen: {prot: 1}\nidentity:\n  trusted_proxies: [0.0.0.0/0, 10.0.0.1/8]\n")
+    assert [line.rpartition(";")[0] for line in told] == [
+        "settings.yaml:1:10: listen.prot: unknown setting 'prot'",
+        "settings.yaml:3:20: identity.trusted_proxies: '10.0.0.1/8' has bits set outside its prefix",
+        "settings.yaml:3:20: identity.trusted_proxies: 0.0.0.0/0, 10.0.0.1/8 trusts every address, so any client could claim any region",
+    ]
+    flag = "trust_everyone_which_lets_anyone_choose_their_address"
+    Settings(identity={"trusted_proxies": ["0.0.0.0/0"], flag: True})
+
+
 def test_a_file_that_is_not_there_is_told(tmp_path):
     with pytest.raises(ConfigError, match="can't be read"):
         read_settings(tmp_path / "none.yaml")

@@ -94,7 +94,10 @@ def build_parts(settings: Settings, log: structlog.typing.FilteringBoundLogger) 
     accounts = part(lambda: _accounts(identity))
     tokens = part(lambda: _tokens(identity))
     joined = part(lambda: AccountSources(accounts, identity.account_headers))
-    trust = part(lambda: _trust(identity))
+    trust = Trust.parse(
+        identity.trusted_proxies, header=identity.forwarded_header, malformed=identity.malformed_forwarded,
+        allow_any=identity.trust_everyone_which_lets_anyone_choose_their_address,
+    )  # fmt: skip
     detector = part(lambda: _detector(settings.detection, detector_seed(key or b"")))
     records = part(lambda: _records(settings.log, key or b"", log))
     capture = part(lambda: open_capture(settings, log))
@@ -105,7 +108,7 @@ def build_parts(settings: Settings, log: structlog.typing.FilteringBoundLogger) 
         Outward(upstream, part(partial(injected, upstream)) or [], part(partial(upstream_certificates, upstream)))
         for upstream in settings.upstreams
     ]
-    if problems or policies is None or geo is None or joined is None or trust is None or key is None or token is None:
+    if problems or policies is None or geo is None or joined is None or key is None or token is None:
         raise ConfigError(problems)
     edge = settings.geo.edge
     placed = EdgeHeaders(edge.country.lower(), edge.subdivision.lower(), edge.asn.lower()) if edge.country else None
@@ -176,16 +179,6 @@ def _bytes_of(path: Path, setting: str) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ConfigError([Problem(str(path), 0, 0, setting, f"can't be read: {error.strerror}", "name a readable file")]) from error
-
-
-def _trust(identity: Identity) -> Trust:
-    try:
-        return Trust.parse(
-            identity.trusted_proxies, header=identity.forwarded_header, malformed=identity.malformed_forwarded,
-            allow_any=identity.trust_everyone_which_lets_anyone_choose_their_address,
-        )  # fmt: skip
-    except ValueError as error:
-        raise ConfigError([Problem("settings", 0, 0, "identity.trusted_proxies", line) for line in str(error).splitlines()]) from error
 
 
 def demo_settings(settings: Settings) -> Settings:

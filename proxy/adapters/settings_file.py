@@ -13,9 +13,15 @@ from pydantic_core import ErrorDetails
 
 from proxy.documents.strict_yaml import Document, read_yaml, spell
 from proxy.errors import ConfigError, Problem
-from proxy.settings import Settings
+from proxy.settings import Settings, Variables
 
 PREFIX = "TOSPROXY_"
+TOLD_OTHERWISE = {
+    "tuple_type": ("must be a list", 'write [a, b] in a file and ["a", "b"] in a variable'),
+    "dict_type": ("must hold keys and values", 'write {key: value} in a file and {"key": "value"} in a variable'),
+    "model_type": ("must hold keys and values", "see `tos-proxy settings`"),
+}
+"""Kinds of error whose own words say nothing to an operator: what is wrong, and what to write."""
 
 
 def read_settings(path: Path | None) -> Settings:
@@ -28,7 +34,8 @@ def read_settings(path: Path | None) -> Settings:
     try:
         settings = Settings(**value)
     except ValidationError as error:
-        problems += [_problem(detail, document) for detail in error.errors(include_url=False)]
+        variables = Variables(Settings)()
+        problems += [problem for detail in error.errors(include_url=False) for problem in _problems(detail, document, variables)]
     if problems:
         raise ConfigError(problems)
     return settings
@@ -53,27 +60,39 @@ def _document(path: Path) -> Document:
         raise ConfigError([Problem(str(path), 0, 0, "", f"can't be read: {error.strerror}", "give a readable file")]) from error
 
 
-def _problem(detail: ErrorDetails, document: Document | None) -> Problem:
+def _problems(detail: ErrorDetails, document: Document | None, variables: Mapping[str, Any]) -> Iterator[Problem]:
     path = tuple(detail["loc"])
-    what, fix = detail["msg"].removeprefix("Value error, "), ""
-    if detail["type"] == "extra_forbidden":
+    what, fix = TOLD_OTHERWISE.get(detail["type"]) or (detail["msg"].removeprefix("Value error, "), "")
+    unknown = detail["type"] == "extra_forbidden"
+    if unknown:
         what = f"unknown setting {path[-1]!r}"
         close = difflib.get_close_matches(str(path[-1]), _names_at(path[:-1]), n=1)
         fix = f"did you mean {close[0]!r}?" if close else "see `tos-proxy settings`"
-    variable = PREFIX + "__".join(map(str, path)).upper()
-    if document and variable not in os.environ and _in_file(document.value, path):  # the environment outweighs the file
-        return document.problem(path, what, fix, at=document.keys.get(path) if detail["type"] == "extra_forbidden" else None)
-    source = f"variable {variable}" if variable in os.environ else document.file if document else "settings"
-    return Problem(source, 0, 0, spell(path) or "settings", what, fix)
+    written = path[:-1] if detail["type"] == "missing" else path
+    for line in what.splitlines():
+        if written and _holds(variables, written):  # first: a variable outweighs the file
+            yield Problem(f"variable {_variable_of(written)}", 0, 0, spell(path), line, fix)
+        elif document and written and _holds(document.value, written):
+            yield document.problem(path, line, fix, at=document.keys[written] if unknown else document.place(written))
+        else:
+            yield Problem(document.file if document else "settings", 0, 0, spell(path), line, fix)
 
 
-def _in_file(value: Any, path: tuple[str | int, ...]) -> bool:
+def _holds(value: Any, path: tuple[str | int, ...]) -> bool:
     for step in path:
         inside = step in value if isinstance(value, dict) else isinstance(value, list) and isinstance(step, int) and step < len(value)
         if not inside:
             return False
         value = value[step]
     return True
+
+
+def _variable_of(path: tuple[str | int, ...]) -> str:
+    """The variable that sets `path`: its own, one below it, or one around it that holds JSON."""
+    wanted = PREFIX + "__".join(str(step) for step in path).upper() + "__"
+    names = [name for name in os.environ if name.upper().startswith(PREFIX)]
+    related = [name for name in names if f"{name.upper()}__".startswith(wanted) or wanted.startswith(f"{name.upper()}__")]
+    return max(related, key=len, default=PREFIX.rstrip("_"))
 
 
 def _model_at(path: tuple[str | int, ...]) -> type[BaseModel] | None:
@@ -99,11 +118,12 @@ def _names_at(path: tuple[str | int, ...]) -> list[str]:
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> Iterator[Problem]:
-    """A misspelt variable would silently not apply."""
-    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    """A misspelt variable would silently not apply. What is misspelt below a section is told as an unknown setting."""
+    sections = {PREFIX + name.upper() for name in Settings.model_fields}
+    written = sections | {PREFIX + path.partition("[]")[0].replace(".", "__").upper() for path, _, _, _ in fields()}
     for variable in environ:
-        if variable.startswith(PREFIX) and variable.split("__", 1)[0] not in known:
-            close = difflib.get_close_matches(variable, known, n=1)
+        if variable.upper().startswith(PREFIX) and variable.upper().split("__", 1)[0] not in sections:
+            close = difflib.get_close_matches(variable.upper(), written, n=1)
             yield Problem(
                 "environment", 0, 0, variable, "unknown setting", f"did you mean {close[0]}?" if close else "see `tos-proxy settings`"
             )

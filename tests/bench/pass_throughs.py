@@ -63,7 +63,7 @@ async def _bare(port: int, url: str) -> None:
     caps = Caps()
 
     async def handle(request: web.BaseRequest) -> Downstream:
-        down = Downstream(request)
+        down = Downstream(request, stall_s=60.0)
         head = read_head(request._message, caps.header_bytes)
         body = await read_body(request.content, head, caps.body_bytes, caps.body_s)
         answer = await upstream.send(upstream.head(head.method, head.path, upstream_headers(head, upstream.replaced), len(body)), body)

@@ -6,6 +6,7 @@ import socket
 import threading
 
 from tests.e2e.conftest import CHAT, read_answer, status
+from tests.e2e.origin import OK
 
 STREAM = b'{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}'
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -140,6 +141,27 @@ def test_a_slow_reader_holds_back_the_upstream_instead_of_filling_memory(front):
         assert sent[0] < 4_000_000  # of 80 MB; what sockets and two small buffers hold
 
 
+def test_a_client_that_takes_nothing_is_given_up_and_the_upstream_stopped(front):
+    stopped = threading.Event()
+
+    def script(connection, request):
+        connection.sendall(HEAD)
+        connection.settimeout(30)
+        piece = _chunk(b"data: " + b"a" * 4000 + b"\n\n")
+        try:
+            while True:
+                connection.sendall(piece)
+        except (BrokenPipeError, ConnectionResetError):
+            stopped.set()
+        return False
+
+    proxy = front(script, caps={"stall_s": 0.2})
+    with proxy.connect() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
+        client.sendall(_request(STREAM))
+        assert stopped.wait(30)
+
+
 def test_an_idle_connection_closed_by_the_upstream_costs_no_request_and_none_is_sent_twice(front):
     """The race that costs a plain proxy one request in seven: the upstream closes just as the next request is sent."""
     served = []
@@ -158,14 +180,39 @@ def test_an_idle_connection_closed_by_the_upstream_costs_no_request_and_none_is_
     assert len({request.partition(b"\r\n\r\n")[2] for request in served}) == len(served) == 200
 
 
-def test_a_post_is_not_sent_again_once_an_answer_has_begun(front):
+def test_a_post_on_a_reused_connection_that_ends_without_an_answer_is_sent_once_more(front):
+    asked = []
+
     def script(connection, request):
-        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-ty")
-        return False
+        asked.append(connection)
+        if len(asked) == 2:
+            return False  # the upstream let go of an idle connection while the request was on its way
+        connection.sendall(OK)
+        return True
 
     proxy = front(script)
+    assert [status(proxy.post()), status(proxy.post())] == [200, 200]
+    assert [asked[1] is asked[0], asked[2] is asked[0]] == [True, False]
+
+
+def test_a_post_on_a_fresh_connection_is_never_sent_again(front):
+    proxy = front(lambda connection, request: False)
     assert status(proxy.post()) == 502
     assert len(proxy.origin.requests) == 1
+
+
+def test_a_post_is_not_sent_again_once_an_answer_has_begun(front):
+    asked = []
+
+    def script(connection, request):
+        asked.append(connection)
+        connection.sendall(OK if len(asked) == 1 else b"HTTP/1.1 200 OK\r\ncontent-ty")
+        return len(asked) == 1
+
+    proxy = front(script)
+    assert [status(proxy.post()), status(proxy.post())] == [200, 502]
+    assert len(asked) == 2
+    assert asked[1] is asked[0]
 
 
 def test_answers_without_a_body_have_none(front):

@@ -26,12 +26,13 @@ PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
 class Downstream:
     """One client exchange. After `send`, or after `start` ... `finish`, it is what aiohttp is handed as the response.
 
-    Writing to a client that left raises ConnectionResetError.
+    Writing to a client that left raises ConnectionResetError, and so does one that takes nothing for `stall_s` seconds.
     """
 
-    __slots__ = ("_bodiless", "_chunked", "_head", "_protocol", "closing", "keep_alive", "started", "unbounded")
+    __slots__ = ("_bodiless", "_chunked", "_head", "_protocol", "_stall_s", "closing", "keep_alive", "started", "unbounded")
 
-    def __init__(self, request: web.BaseRequest) -> None:
+    def __init__(self, request: web.BaseRequest, stall_s: float) -> None:
+        self._stall_s = stall_s
         self._protocol: RequestHandler = request.protocol
         self._head: Head | None = None
         self._chunked = False
@@ -111,7 +112,15 @@ class Downstream:
             raise ConnectionResetError
         transport.write(data)
         if protocol._paused:
-            await protocol._drain_helper()
+            await self._drain(protocol)
+
+    async def _drain(self, protocol: RequestHandler) -> None:
+        """Wait for a slower client, but not for one that would hold its place among the open exchanges for ever."""
+        try:
+            async with asyncio.timeout(self._stall_s):
+                await protocol._drain_helper()
+        except TimeoutError:
+            raise ConnectionResetError from None
 
     def send_continue(self) -> None:
         """Tell a client that waits for it to send its body (RFC 9110, 10.1.1)."""

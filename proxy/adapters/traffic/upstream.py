@@ -66,16 +66,13 @@ class Answer(NamedTuple):
         """Give the connection back. One whose request wasn't fully sent, or with bytes left over, is closed instead."""
         transport = self.connection.transport
         if transport is None or transport.get_write_buffer_size():
-            self.connection.close()
+            _drop(self.connection)
         else:
             self.connection.release()
 
     def abort(self) -> None:
         """Drop the connection, so that the model endpoint stops generating."""
-        transport = self.connection.transport
-        if transport is not None:
-            transport.abort()
-        self.connection.close()
+        _drop(self.connection)
 
 
 class Upstream:
@@ -152,14 +149,14 @@ class Upstream:
                 skip_payload=bodiless, read_until_eof=True, auto_decompress=False, read_timeout=self._read_s,
                 read_bufsize=READ_BUFFER_BYTES,
             )  # fmt: skip
-            await _write(wire, head, body)
+            _write(wire, head, body)
             if left is not None:
                 left()
             message, payload = await wire.read()
             while message.code < 200 and message.code != 101:  # interim answers (RFC 9110, 15.2) aren't the answer
                 message, payload = await wire.read()
         except BaseException as error:
-            connection.close()
+            _drop(connection)
             raise _worded(error, may_retry=reused and not retries and not wire.answering) from error
         return Answer(message, payload, connection, retries)
 
@@ -192,7 +189,16 @@ class Upstream:
         await self._session.close()
 
 
-async def _write(wire: Wire, head: bytes, body: bytes) -> None:
+def _drop(connection: Connection) -> None:
+    """Close at once: a connection that is merely closed waits for the peer to read what was written, for ever if it doesn't."""
+    transport = connection.transport
+    if transport is not None:
+        transport.abort()
+    connection.close()
+
+
+def _write(wire: Wire, head: bytes, body: bytes) -> None:
+    """Hand everything over. Nobody waits until it has left: an answer may come before, and its silence is counted from here."""
     transport = wire.transport
     if transport is None:
         raise ConnectionResetError
@@ -201,8 +207,6 @@ async def _write(wire: Wire, head: bytes, body: bytes) -> None:
     else:
         transport.write(head)
         transport.write(body)
-    if wire._paused:
-        await wire._drain_helper()
     wire.start_timeout()
 
 
