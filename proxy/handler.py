@@ -74,11 +74,12 @@ class World(NamedTuple):
 
 
 class Decided(NamedTuple):
-    """A request that may be served."""
+    """A request that was judged."""
 
     head: Head
     route: Route
     asked: asking.Asked
+    caller: Caller
     way: str
     decision: Decision
     watching: Watching
@@ -176,33 +177,32 @@ class Handler:
         observation = observation_of(caller, asked.call, head.headers, self._tls_fingerprint(head, peer), record.at)
         decision, inside = await self._decide(rules, caller, asked, observation, record.at)  # 3 the terms, 4 the budget, 5 the signals
         record.decide_s = perf_counter() - began - asked.waited_s
-        self._note(record, decision, caller)
-        if world.capture is not None:
-            world.capture.took(record, head, asked.raw, caller)
-        if not decision.allowed:
-            await answer(down, record, *said_no(route, decision, record))
-            return world.decider.turned_away(observation, record.status, record.at)
         watching = Watching(world.decider, decision, observation, inside, partial(world.fault, record.id))
-        decided = Decided(head, route, asked, way, decision, watching)
-        await self._serve(down, decided, record)
+        await self._serve(down, Decided(head, route, asked, caller, way, decision, watching), record)
         return None
 
     async def _serve(self, down: Downstream, decided: Decided, record: Record) -> None:
-        """What was allowed, until its real cost is known."""
+        """What was decided, until its real cost is known."""
         world, decision, watching = self.world, decided.decision, decided.watching
         metered = decided.asked.call.stream and decision.counts_tokens
         allowance = Allowance(world.decider, decision, world.clock) if metered else None
         try:
+            self._note(record, decision, decided.caller)
+            if world.capture is not None:
+                world.capture.took(record, decided.head, decided.asked.raw, decided.caller)
+            if not decision.allowed:
+                await answer(down, record, *said_no(decided.route, decision, record))
+                return watching.turned_away(record.status, record.at)
             outgoing = self._outgoing(decided, allowance, record)
             if outgoing is None:
                 return await answer(down, record, replies.no_upstream(decided.route.dialect, record.id), "rejected")
             await relay(outgoing, down, record)  # 6 forward, 7 what comes back?
         finally:
             now = world.clock()
-            self.observe_s += watching.spent_s
-            watching.ended(record.usage, record.status, now)
             extended = allowance.extended if allowance is not None else 0
             await world.decider.settle(decision, record.usage, now, extended)  # 8 the real cost, whichever way it ended
+            self.observe_s += watching.spent_s
+            watching.ended(record.usage, record.status, now)
         return None
 
     async def _session(
@@ -242,7 +242,7 @@ class Handler:
 
     def _outgoing(self, decided: Decided, allowance: Allowance | None, record: Record) -> Outgoing | None:
         """The request as it goes on: the very bytes that were read, unless a policy changed them."""
-        head, route, asked, way, decision, watching = decided
+        head, route, asked, _, way, decision, watching = decided
         upstream = choose(self.world.upstreams, head.path, decision.call.model)
         if upstream is None:
             return None

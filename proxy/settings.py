@@ -6,7 +6,6 @@ fields with their defaults and meanings, so every field carries its documentatio
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,7 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from proxy.identity.address import Trust
-from proxy.identity.networks import parse_network
+from proxy.identity.networks import is_loopback, parse_network
 
 Seconds = Annotated[float, Field(gt=0)]
 Bytes = Annotated[int, Field(gt=0)]
@@ -257,7 +256,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _admin_token_off_loopback(self) -> Settings:
-        loopback = self.admin.host == "localhost" or _is_loopback(self.admin.host)
+        loopback = self.admin.host == "localhost" or is_loopback(self.admin.host)
         if not loopback and not (self.admin.token or self.admin.token_file):
             raise ValueError("admin.host is not loopback: set admin.token or admin.token_file")
         return self
@@ -292,10 +291,3 @@ class Variables(EnvSettingsSource):
             return super().decode_complex_value(field_name, field, value)
         except ValueError:
             return value
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -75,9 +75,11 @@ class PolicyFolder:
         """Read the folder again if it changed. Says whether another ruleset came into force. Safe from another thread."""
         with self._lock:
             try:
+                seen_before, self._seen = self._seen, ""  # a folder that can't be read may come back as it was: that is news too
                 files = read_folder(self.folder)
                 seen = _digest(files)
-                if seen == self._seen:
+                if seen == seen_before:
+                    self._seen = seen
                     return False
                 self._seen = seen
                 began = time.perf_counter()
@@ -85,6 +87,10 @@ class PolicyFolder:
                 self._load_s = time.perf_counter() - began
             except ConfigError as error:
                 self._turn_down(tuple(error.problems))
+                return False
+            except Exception as error:  # noqa: BLE001 - whatever a version does to the loader, the one in force stays and the next is taken
+                what = f"can't be loaded, and that is a fault of the proxy: {type(error).__name__}"
+                self._turn_down((Problem(str(self.folder), 0, 0, "", what, "go back to the version before and report it"),))
                 return False
             self._good, self._cases = seen, cases
             self._problems = ()

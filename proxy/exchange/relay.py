@@ -62,7 +62,12 @@ async def relay(outgoing: Outgoing, down: Downstream, record: Record) -> None:
     Raises UpstreamError only while nothing of an answer has been sent. A client that leaves aborts the upstream.
     """
     asked = perf_counter()
-    answer = await outgoing.upstream.send(outgoing.head, outgoing.body, partial(outgoing.left, record.at), bodiless=outgoing.bodiless)
+    try:
+        answer = await outgoing.upstream.send(outgoing.head, outgoing.body, partial(outgoing.left, record.at), bodiless=outgoing.bodiless)
+    except asyncio.CancelledError:
+        if down.gone:
+            record.usage = _unanswered(outgoing)
+        raise
     record.first_byte_s = perf_counter() - asked
     record.upstream_status = record.status = answer.message.code
     record.upstream_retries = answer.retries
@@ -168,6 +173,12 @@ def _length(answer: Answer) -> int | None:
     if value.isdigit():
         return int(value)
     return 0 if answer.message.code in {204, 304} else None
+
+
+def _unanswered(outgoing: Outgoing) -> Usage:
+    """What a client owes that left while the model endpoint was at work: the prompt was sent. An upload may well be kept, so it is paid for."""
+    call = outgoing.call
+    return outgoing.prepaid or (Usage(call.input_tokens, 0, estimated=True) if call.model else NO_USAGE)
 
 
 def _usage(outgoing: Outgoing, inspector: Inspector, status: int) -> Usage:

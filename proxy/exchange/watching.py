@@ -40,7 +40,17 @@ class Watching:
             self._fault(error)
         self.spent_s = perf_counter() - began
 
+    def turned_away(self, status: int, now: float) -> None:
+        """It was refused."""
+        try:
+            self._decider.turned_away(self._observation, status, now)
+        except Exception as error:  # noqa: BLE001 - the caller has its answer already
+            self._fault(error)
+
     def ended(self, usage: Usage, status: int, now: float) -> None:
         """The exchange is over; one that never left was never shown."""
-        for ticket in self._tickets:
-            self._decider.watched(ticket, NO_USAGE if self._inside else usage, status, now)
+        try:
+            for ticket in self._tickets:
+                self._decider.watched(ticket, NO_USAGE if self._inside else usage, status, now)
+        except Exception as error:  # noqa: BLE001 - the caller has its answer already
+            self._fault(error)

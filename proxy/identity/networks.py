@@ -80,3 +80,11 @@ def unmapped(network: IpNetwork) -> IpNetwork:
         if first is not None:
             return ipaddress.IPv4Network((int(first), network.prefixlen - 96))
     return network
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is an address of this machine that others can't reach. A name is none."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -112,6 +112,31 @@ def test_a_bad_version_leaves_the_last_good_one_in_force_and_is_told(folder, con
     assert cap(policies) == 8
 
 
+def test_a_folder_that_is_gone_for_a_while_is_told_until_it_is_back_as_it_was(folder):
+    policies = PolicyFolder(folder, lambda: NOW)
+    folder.rename(folder.with_name("elsewhere"))
+    assert not policies.refresh()
+    assert "can't be read" in str(policies.status.problems[0])
+    folder.with_name("elsewhere").rename(folder)
+    assert not policies.refresh()
+    assert policies.status.problems == ()
+    assert (policies.status.reloads, policies.status.reload_failures) == (0, 1)
+
+
+def test_a_version_that_breaks_the_loader_is_told_and_the_next_one_is_taken(folder, monkeypatch):
+    policies = PolicyFolder(folder, lambda: NOW)
+    with monkeypatch.context() as broken:
+        broken.setattr(policy_folder, "load", lambda files, now: 1 / 0)
+        write(folder, 4)
+        assert not policies.refresh()
+    assert cap(policies) == 8
+    assert "ZeroDivisionError" in str(policies.status.problems[0])
+    write(folder, 2)
+    assert policies.refresh()
+    assert cap(policies) == 2
+    assert policies.status.problems == ()
+
+
 def test_a_file_that_vanishes_is_missed_by_its_cases(folder):
     (folder / "more.yaml").write_text("rules:\n  - {id: usage.other, when: request.n > 900, then: {tag: [x]}}\n")
     policies = PolicyFolder(folder, lambda: NOW)

@@ -1,0 +1,166 @@
+"""Whichever way an exchange ends, its place is given back and its estimate replaced by what it cost."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+
+from proxy.audit.record import Record
+from tests.conftest import OPEN
+from tests.e2e.conftest import Front, read_answer, status
+from tests.e2e.sharing import recorded
+
+BURST = 100_000
+LIMITS = f"""limits:
+  - {{id: limits.tokens, per: [account.id], count: total_tokens, rate: 1/1h, burst: {BURST}}}
+  - {{id: limits.places, per: [account.id], count: concurrent, max: 1}}
+rules:
+  - {{id: terms.no, when: request.n > 2, then: {{refuse: {{code: too_many, message: Too many.}}}}}}
+"""
+PROMPT = {"model": "m", "max_tokens": 5000, "messages": [{"role": "user", "content": "hello " * 100}]}
+WHOLE, STREAM = json.dumps(PROMPT).encode(), json.dumps({**PROMPT, "stream": True}).encode()
+INPUT = 600 // 4 + 4
+"""What we take the prompt for: four characters a token, and the frame of a message."""
+ANSWER = b'{"choices":[{"message":{"content":"hi"}}],"usage":{"prompt_tokens":11,"completion_tokens":7,"total_tokens":18}}'
+CONTENT = b'data: {"choices":[{"index":0,"delta":{"content":"' + b"w" * 300 + b'"}}]}\n\n'
+WRITTEN = 100
+"""What we take that content for: three bytes a token."""
+FINISH = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
+USAGE = b'data: {"choices":[],"usage":{"prompt_tokens":11,"completion_tokens":7,"total_tokens":18}}\n\n'
+DONE = b"data: [DONE]\n\n"
+EVENTS = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+def _json(body: bytes, code: int = 200) -> bytes:
+    return b"HTTP/1.1 %d OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % (code, len(body)) + body
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n" % len(data) + data + b"\r\n"
+
+
+class Way(NamedTuple):
+    """One way out: what is asked, what the upstream sends before it closes, and what that costs."""
+
+    body: bytes
+    sent: bytes
+    outcome: str
+    cost: int
+    estimated: bool = False
+
+
+WAYS = {
+    "a whole answer": Way(WHOLE, _json(ANSWER), "allowed", 18),
+    "a whole answer that tells no usage": Way(WHOLE, _json(b'{"choices":[]}'), "allowed", INPUT, estimated=True),
+    "an error of the model": Way(WHOLE, _json(b'{"error":{}}', 500), "allowed", 0),
+    "a stream": Way(STREAM, EVENTS + _chunk(CONTENT) + _chunk(FINISH) + _chunk(USAGE) + _chunk(DONE) + b"0\r\n\r\n", "allowed", 18),
+    "a stream that tells no usage": Way(STREAM, EVENTS + _chunk(CONTENT) + _chunk(DONE) + b"0\r\n\r\n", "allowed", INPUT + WRITTEN, True),
+    "a stream that breaks off": Way(STREAM, EVENTS + _chunk(CONTENT), "upstream_error", INPUT + WRITTEN, estimated=True),
+    "no answer": Way(WHOLE, b"", "upstream_error", 0),
+    "half a head": Way(WHOLE, b"HTTP/1.1 200 OK\r\nconte", "upstream_error", 0),
+    "no HTTP": Way(WHOLE, b"SMTP\r\n\r\n", "upstream_error", 0),
+    "half a body": Way(WHOLE, _json(ANSWER)[:-5], "upstream_error", INPUT + -(-(len(ANSWER) - 5) // 3), estimated=True),
+    "a refusal": Way(WHOLE.replace(b"{", b'{"n": 3,', 1), b"", "refused", 0),
+}
+
+
+def _request(body: bytes) -> bytes:
+    return (
+        b"POST /v1/chat/completions HTTP/1.1\r\nhost: p\r\nauthorization: Bearer k\r\ncontent-type: application/json\r\n"
+        b"content-length: %d\r\n\r\n" % len(body) + body
+    )
+
+
+def _left(proxy: Front) -> int:
+    """Tokens that the caller may still spend. It also takes the only place, so it fails while another holds it."""
+    answer = proxy.raw(b"GET /v1/models HTTP/1.1\r\nhost: p\r\nauthorization: Bearer k\r\n\r\n")
+    head = answer.partition(b"\r\n\r\n")[0].decode().lower()
+    assert status(answer) == 200, answer
+    return next(int(line.partition(": ")[2]) for line in head.split("\r\n") if line.startswith("x-ratelimit-remaining-tokens: "))
+
+
+def _front(front: Callable[..., Front], script: Any, **upstream: Any) -> tuple[Front, list[Record]]:
+    proxy = front(lambda connection, request: script(connection, request) if b"POST" in request[:4] else _models(connection), policies={
+        **OPEN, "l.yaml": LIMITS,
+    }, upstream=upstream)  # fmt: skip
+    return proxy, recorded(proxy.proxy)
+
+
+def _models(connection: socket.socket) -> bool:
+    connection.sendall(_json(b'{"data":[]}'))
+    return True
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_each_way_out_gives_its_place_back_and_is_charged_what_it_cost(front, way):
+    def script(connection: socket.socket, request: bytes) -> bool:
+        connection.sendall(way.sent)
+        return False
+
+    proxy, records = _front(front, script)
+    for turn in (1, 2, 3):
+        proxy.raw(_request(way.body))
+        assert _left(proxy) == pytest.approx(BURST - way.cost * turn, abs=1)
+    told = [record for record in records if record.method == "POST"]
+    assert [record.outcome for record in told] == [way.outcome] * 3
+    assert {record.usage.estimated for record in told} == {way.estimated}
+    assert proxy.proxy.server.store.open_leases == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "begun", "cost"),
+    [
+        pytest.param(WHOLE, b"", INPUT, id="before the answer"),
+        pytest.param(STREAM, EVENTS + _chunk(CONTENT), INPUT + WRITTEN, id="in the middle of a stream"),
+    ],
+)
+def test_a_client_that_leaves_pays_for_what_was_sent_and_written(front, body, begun, cost):
+    asked, gone = threading.Event(), threading.Event()
+
+    def script(connection: socket.socket, request: bytes) -> bool:
+        connection.sendall(begun)
+        asked.set()
+        connection.settimeout(30)
+        with contextlib.suppress(ConnectionResetError):
+            assert connection.recv(1) == b""
+        gone.set()
+        return False
+
+    proxy, records = _front(front, script)
+    client = proxy.connect()
+    client.sendall(_request(body))
+    assert asked.wait(30)
+    if begun:
+        data = b""
+        while b"w" * 300 not in data:
+            data += client.recv(65536)
+    client.close()
+    assert gone.wait(30)
+    assert _left(proxy) == pytest.approx(BURST - cost, abs=1)
+    assert [(record.outcome, record.usage.estimated) for record in records if record.method == "POST"] == [("client_gone", True)]
+
+
+def test_a_silent_upstream_costs_nothing(front):
+    over = threading.Event()
+    proxy, records = _front(front, lambda connection, request: over.wait(30) and False, read_s=0.3)
+    with proxy.connect() as client:
+        client.sendall(_request(WHOLE))
+        assert status(read_answer(client)) == 504
+    over.set()
+    assert _left(proxy) == pytest.approx(BURST, abs=1)
+    assert records[0].upstream_error == "timeout"
+
+
+def test_a_fault_of_our_own_gives_everything_back(front, monkeypatch):
+    monkeypatch.setattr("proxy.handler.relay", lambda outgoing, down, record: 1 / 0)
+    proxy, records = _front(front, lambda connection, request: False)
+    assert status(proxy.raw(_request(WHOLE))) == 500
+    monkeypatch.undo()
+    assert _left(proxy) == pytest.approx(BURST, abs=1)
+    assert records[0].outcome == "error"
