@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from typing import cast
 
 from aiohttp import ClientSession, DummyCookieJar, web
 
@@ -14,48 +13,19 @@ from proxy.adapters.traffic.listener import Listener
 from proxy.adapters.traffic.upstream import Upstream
 from proxy.settings import Caps, Listen
 from proxy.settings import Upstream as UpstreamSettings
+from tests.bench.load import Model
 
 
 async def run_role(role: str, port: int, upstream: str) -> None:
     """Serve until killed."""
-    if role == "events":
-        await asyncio.get_running_loop().create_server(Events, "127.0.0.1", port)
+    if role == "model":
+        await asyncio.get_running_loop().create_server(Model, "127.0.0.1", port, backlog=1024)
     else:
         await (_bare if role == "bare" else _plain)(port, upstream)
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     await asyncio.Event().wait()
-
-
-EVENTS = 100
-_EVENT = b'data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1790000000,"model":"demo","choices":[{"index":0,"delta":{"content":" word"},"finish_reason":null}]}\n\n'
-_CHUNK = b"%x\r\n%b\r\n" % (len(_EVENT), _EVENT)
-_END = b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n"
-
-
-class Events(asyncio.Protocol):
-    """A model endpoint that answers every request with a stream, one write an event."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the connection."""
-        self.transport = cast("asyncio.Transport", transport)  # uvloop's transports don't inherit from asyncio's
-        self.buffer = b""
-
-    def data_received(self, data: bytes) -> None:
-        """Answer once the body is there."""
-        self.buffer += data
-        if self.buffer.endswith(b"}"):
-            self.buffer = b""
-            self.transport.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
-            asyncio.get_running_loop().call_soon(self._go_on, EVENTS)
-
-    def _go_on(self, left: int) -> None:
-        if self.transport.is_closing():
-            return
-        self.transport.write(_CHUNK if left else _END)
-        if left:
-            asyncio.get_running_loop().call_soon(self._go_on, left - 1)
 
 
 async def _bare(port: int, url: str) -> None:

@@ -37,7 +37,8 @@ from proxy.identity.identify import identify
 from proxy.identity.movement import STILL, Movements
 from proxy.inspection.inspector import inspector_for
 from proxy.settings import Detection, Log, Settings
-from tests.bench.throughput import ANSWER, PROMPT, ROOT, raise_limits
+from tests.bench.load import ANSWER, PROMPT
+from tests.bench.throughput import ROOT, raise_limits
 
 BODY = (
     '{"model":"demo","messages":[{"role":"system","content":"You are a helpful assistant."},'
@@ -49,7 +50,6 @@ HEAD = (
     "content-length: {}\r\n\r\n"
 )
 PEER = "127.0.0.1"
-ANSWERED = ANSWER.encode()
 REPEATS = 5000
 PART = "   "
 
@@ -95,7 +95,7 @@ class Bench:
     def inspect(self) -> Usage | None:
         """The answer, read while it passes."""
         inspector = inspector_for("openai", "chat.completions", "application/json", frozenset(), hide_usage=False, status=200)
-        inspector.feed(ANSWERED)
+        inspector.feed(ANSWER)
         inspector.close()
         return inspector.usage
 
