@@ -25,6 +25,9 @@ from proxy.settings import Settings
 HURRIED: Final = 1
 """Exit code when there was no time to drain."""
 
+NOT_OFFERED = "175.45.176.1"
+"""An address in Pyongyang, which no shipped policy serves."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
@@ -78,7 +81,7 @@ async def _run(server: Server) -> int:
         loop.add_signal_handler(number, stop)
     loop.add_signal_handler(signal.SIGHUP, server.reload)
     await server.start()
-    if sys.stderr.isatty() or not server.settings.upstreams:
+    if sys.stderr.isatty() or server.demo:
         err.print(_welcome(server), markup=False)
     await asked.wait()
     await server.stop()
@@ -86,20 +89,16 @@ async def _run(server: Server) -> int:
 
 
 def _welcome(server: Server) -> str:
-    call = f"curl -s {server.traffic_url}/v1/chat/completions -H 'authorization: Bearer demo' -H 'content-type: application/json'"
-    asked = '{"model": "demo-small", "messages": [{"role": "user", "content": "Why is the sky blue?"}]}'
-    where = (
-        "the built-in demo endpoint" if not server.settings.upstreams else ", ".join(upstream.url for upstream in server.settings.upstreams)
-    )
-    return f"""
-tos-proxy serves {server.traffic_url} in front of {where}, policies {server.parts.policies.current.revision}. Try:
-
-  an allowed call:
-    {call} -d '{asked}'
-
-  the same from where the terms don't offer the service:
-    {call} -H 'x-forwarded-for: 175.45.176.1' -d '{asked}'
-
-  what was counted:
-    curl -s {server.admin_url}/metrics | grep tosproxy_requests_total
-"""
+    """Where it serves, and commands that work there as they stand: a real upstream's models and callers are not ours to know."""
+    where = "the built-in demo endpoint" if server.demo else ", ".join(upstream.url for upstream in server.settings.upstreams)
+    said = f"\ntos-proxy serves {server.traffic_url} in front of {where}, policies {server.parts.policies.current.revision}. Try:\n"
+    if server.demo:
+        curl = "curl -sk" if server.settings.listen.tls else "curl -s"
+        call = f"{curl} {server.traffic_url}/v1/chat/completions -H 'authorization: Bearer demo' -H 'content-type: application/json'"
+        asked = '{"model": "demo-small", "messages": [{"role": "user", "content": "Why is the sky blue?"}]}'
+        said += f"\n  an allowed call:\n    {call} -d '{asked}'\n"
+        if server.parts.sources.trust.peer("127.0.0.1")[1]:
+            place = "forwarded: for=" if server.settings.identity.forwarded_header == "forwarded" else "x-forwarded-for: "
+            said += f"\n  the same from where the terms don't offer the service:\n    {call} -H '{place}{NOT_OFFERED}' -d '{asked}'\n"
+    token = " -H 'authorization: Bearer '\"$ADMIN_TOKEN\"" if server.parts.admin_token.value else ""
+    return said + f"\n  what was counted:\n    curl -s {server.admin_url}/metrics{token} | grep tosproxy_requests_total\n"
