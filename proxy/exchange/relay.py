@@ -111,7 +111,7 @@ def _inspector(outgoing: Outgoing, answer: Answer) -> Inspector:
 
 async def _relay_body(outgoing: Outgoing, answer: Answer, inspector: Inspector, down: Downstream, record: Record) -> None:
     message = answer.message
-    block = answer_headers(message.raw_headers, changed=inspector.rewrites) + outgoing.own_headers
+    block = answer_headers(message.raw_headers, outgoing.own_headers, changed=inspector.rewrites)
     length = _length(answer)
     if outgoing.bodiless:
         return await down.send(message.code, block, b"", http10=outgoing.http10, reason=message.reason, length=length or 0)

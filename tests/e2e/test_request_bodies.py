@@ -77,6 +77,16 @@ def test_a_body_that_stalls_is_given_up(front):
         assert status(read_answer(client)) == 408
 
 
+@pytest.mark.parametrize("begun", [b"", b"POST /v1/chat/comp", b"POST /v1/chat/completions HTTP/1.1\r\nhost: p\r\nx-"])
+def test_a_head_that_never_ends_is_given_up(front, begun):
+    proxy = front(caps={"header_s": 0.3})
+    with proxy.connect() as client:
+        client.settimeout(30)
+        client.sendall(begun)
+        assert client.recv(65536) == b""
+    assert proxy.origin.requests == []
+
+
 def test_a_client_that_expects_is_told_to_go_on_only_once_its_head_is_accepted(front):
     proxy = front()
     head = (

@@ -192,16 +192,18 @@ NOT_RELAYED: Final = frozenset(
 BODY_DIGESTS: Final = frozenset({b"etag", b"content-md5", b"digest", b"content-digest", b"repr-digest", b"accept-ranges"})
 
 
-def answer_headers(raw: Iterable[tuple[bytes, bytes]], *, changed: bool = False) -> bytes:
-    """An answer's headers as they go to the client, as one block of lines, framing left out.
+def answer_headers(raw: Iterable[tuple[bytes, bytes]], own: bytes = b"", *, changed: bool = False) -> bytes:
+    """An answer's headers as they go to the client, as one block of lines that ends with `own`, framing left out.
 
-    `changed`: the body isn't what the upstream sent, so what describes its bytes is left out too.
+    What our own lines say is not said twice: the upstream's word on it is left out. `changed`: the body isn't what the upstream sent,
+    so what describes its bytes is left out too.
     """
+    said = b"\n" + own
     pairs = [(name.lower(), value) for name, value in raw]
     nominated = {token.strip().lower() for name, value in pairs if name == b"connection" for token in value.split(b",")}
     drop = NOT_RELAYED | nominated if nominated else NOT_RELAYED
     drop = drop | BODY_DIGESTS if changed else drop
-    return b"".join([b"%b: %b\r\n" % (name, value) for name, value in pairs if name not in drop])
+    return b"".join([b"%b: %b\r\n" % (name, value) for name, value in pairs if name not in drop and b"\n%b:" % name not in said]) + own
 
 
 def header(raw: Sequence[tuple[bytes, bytes]], wanted: bytes) -> bytes:

@@ -19,7 +19,7 @@ from aiohttp import ClientError, ClientRequest, ClientTimeout, DummyCookieJar, T
 from aiohttp.client import ClientSession
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_exceptions import BadStatusLine, HttpProcessingError
 from aiohttp.http_parser import RawResponseMessage
 from aiohttp.streams import StreamReader
 from yarl import URL
@@ -31,6 +31,11 @@ from proxy.settings import Upstream as UpstreamSettings
 
 READ_BUFFER_BYTES: Final = 16 * 1024
 """Held for each slow reader, twice: 16 KiB keeps a stalled client near 0.13 MiB where 256 KiB costs 1.3 MiB."""
+
+INTERIM: Final = frozenset({100, 102, 103})
+"""Answers before the answer (RFC 9110, 15.2). 101 would switch to a protocol that nobody asked for."""
+FIRST_STATUS: Final = 200
+LAST_STATUS: Final = 599
 
 
 class Wire(ResponseHandler):
@@ -152,9 +157,7 @@ class Upstream:
             _write(wire, head, body)
             if left is not None:
                 left()
-            message, payload = await wire.read()
-            while message.code < 200 and message.code != 101:  # interim answers (RFC 9110, 15.2) aren't the answer
-                message, payload = await wire.read()
+            message, payload = await _answer_head(wire)
         except BaseException as error:
             _drop(connection)
             raise _worded(error, may_retry=reused and not retries and not wire.answering) from error
@@ -187,6 +190,17 @@ class Upstream:
     async def close(self) -> None:
         """Close every connection."""
         await self._session.close()
+
+
+async def _answer_head(wire: Wire) -> tuple[RawResponseMessage, StreamReader]:
+    """The head of the answer. Raises BadStatusLine for a status that is none."""
+    message, payload = await wire.read()
+    while message.code in INTERIM:
+        wire.start_timeout()  # an interim answer ends the waiting as any other does
+        message, payload = await wire.read()
+    if not FIRST_STATUS <= message.code <= LAST_STATUS:
+        raise BadStatusLine(str(message.code))
+    return message, payload
 
 
 def _drop(connection: Connection) -> None:
