@@ -165,6 +165,28 @@ def test_a_client_that_takes_nothing_is_given_up_and_the_upstream_stopped(front)
         assert stopped.wait(30)
 
 
+def test_exchanges_above_the_cap_are_told_to_come_again_and_served_when_there_is_room(front):
+    asked, go_on = threading.Event(), threading.Event()
+
+    def script(connection, request):
+        asked.set()
+        assert go_on.wait(30)
+        connection.sendall(OK)
+        return True
+
+    proxy = front(script, caps={"in_flight": 1})
+    with proxy.connect() as first:
+        first.sendall(_request(CHAT))
+        assert asked.wait(30)
+        turned_away = proxy.post()
+        assert status(turned_away) == 503
+        assert b"retry-after: " in turned_away.lower()
+        go_on.set()
+        assert status(read_answer(first)) == 200
+    assert status(proxy.post()) == 200
+    assert len(proxy.origin.requests) == 2
+
+
 def test_an_idle_connection_closed_by_the_upstream_costs_no_request_and_none_is_sent_twice(front):
     """The race that costs a plain proxy one request in seven: the upstream closes just as the next request is sent."""
     served = []
