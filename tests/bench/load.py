@@ -20,7 +20,8 @@ ANSWER: Final = json.dumps(
             {"index": 0, "message": {"role": "assistant", "content": "An answer of some words. " * 16}, "finish_reason": "stop"},
         ],
         "usage": {"prompt_tokens": 420, "completion_tokens": 90, "total_tokens": 510},
-    }
+    },
+    separators=(",", ":"),
 ).encode()  # fmt: skip
 _WHOLE: Final = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(ANSWER) + ANSWER
 _STREAM: Final = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -34,7 +35,7 @@ def question(*, stream: bool) -> bytes:
     """A request with a 2 kB prompt, as the official client sends it."""
     messages = [{"role": "system", "content": "You are a helpful assistant."}, {"role": "user", "content": PROMPT}]
     asked = {"model": "demo", "messages": messages, "max_tokens": 512, "temperature": 0.7, **({"stream": True} if stream else {})}
-    body = json.dumps(asked).encode()
+    body = json.dumps(asked, separators=(",", ":")).encode()  # as the official clients write it
     return HEAD + b"content-length: %d\r\n\r\n" % len(body) + body
 
 

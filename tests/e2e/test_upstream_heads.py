@@ -1,0 +1,78 @@
+"""Heads of answers: what is an answer, what it may say, and what of it reaches the client."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from tests.conftest import OPEN
+from tests.e2e.conftest import CHAT, status
+from tests.e2e.origin import OK
+from tests.e2e.test_streams import request_of
+
+
+@pytest.mark.parametrize("interim", [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n"])
+def test_an_interim_answer_is_not_the_answer_and_waiting_goes_on_no_longer_for_it(front, interim):
+    over = threading.Event()
+
+    def script(connection, request):
+        connection.sendall(interim)
+        if b"patient" in request:
+            connection.sendall(OK)
+            return True
+        over.wait(30)
+        return False
+
+    proxy = front(script, upstream={"read_s": 0.5})
+    assert status(proxy.post(CHAT.replace(b"hi", b"patient"))) == 200
+    assert status(proxy.post()) == 504
+    over.set()
+
+
+@pytest.mark.parametrize("code", [b"101 Switching Protocols", b"099 Odd", b"600 Odd"])
+def test_a_status_that_is_no_answer_never_reaches_the_client(front, code):
+    proxy = front(lambda connection, request: connection.sendall(b"HTTP/1.1 " + code + b"\r\ncontent-length: 2\r\n\r\n{}") is None)
+    answer = proxy.post()
+    assert status(answer) == 502
+    assert b'"code":"upstream_protocol"' in answer
+
+
+def test_what_we_say_in_an_answers_head_is_not_contradicted_by_the_upstream(front):
+    head = (
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nX-Tosproxy-Decision: forged\r\nx-ratelimit-remaining-requests: 9999\r\n"
+        b"x-request-id: req-1\r\ncontent-length: 2\r\n\r\n{}"
+    )
+    limits = "limits:\n  - {id: limits.requests, per: [account.id], count: requests, rate: 5/1h}\n"
+    proxy = front(lambda connection, request: connection.sendall(head) is None, policies={**OPEN, "l.yaml": limits})
+    told = proxy.post(headers=(b"authorization: Bearer k",)).lower()
+    assert b"x-request-id: req-1\r\n" in told
+    assert b"x-ratelimit-remaining-requests: 4\r\n" in told
+    assert told.count(b"x-tosproxy-decision") == told.count(b"x-ratelimit-remaining-requests") == 1
+    assert b"forged" not in told
+
+
+def test_answers_without_a_body_have_none(front):
+    def script(connection, request):
+        connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+        return True
+
+    proxy = front(script)
+    with proxy.connect() as client:
+        client.sendall(request_of(CHAT) * 2)
+        data = b""
+        while data.count(b"HTTP/1.1 204") < 2:
+            data += client.recv(65536)
+    assert b"content-length" not in data.lower()
+    assert b"transfer-encoding" not in data.lower()
+
+
+def test_redirects_and_cookies_are_the_clients_own_business(front):
+    def script(connection, request):
+        connection.sendall(b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\nset-cookie: a=b\r\ncontent-length: 0\r\n\r\n")
+        return True
+
+    proxy = front(script)
+    assert status(proxy.post()) == 302
+    assert status(proxy.post()) == 302
+    assert all(request.values(b"cookie") == [] for request in proxy.origin.requests)
