@@ -9,7 +9,6 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +23,13 @@ ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ROOT / "policies"
 
 
-_frozen = count(1)
-
-
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _thawed() -> Iterator[None]:
     """A server or a command freezes what it read, since it lives as long as its process; here hundreds of them share one."""
     yield
     if gc.get_freeze_count():
         gc.unfreeze()
-        if next(_frozen) % 8 == 0:
-            gc.collect()
+        gc.collect()
 
 
 OPEN = {"open.yaml": "rules:\n  - id: open.none\n    when: request.n > 100000\n    then: {tag: [never]}\n"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import IO, Final, cast
 
@@ -37,7 +37,7 @@ class TraceFile:
         """How far the reading has come."""
         return self.size_bytes if self._raw is None or self._raw.closed else self._raw.tell()
 
-    def lines(self) -> Iterator[tuple[int, bytes]]:
+    def lines(self) -> Generator[tuple[int, bytes]]:
         """Every line that isn't blank, with its number. Raises ConfigError where the file is damaged."""
         number = 0
         try:

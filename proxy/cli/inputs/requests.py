@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -76,16 +77,15 @@ def _only_object(path: Path) -> dict[str, Any] | None:
 
 def _replayed(path: Path, opened: Opened, line: int | None, settings_file: Path | None, document: dict[str, Any] | None) -> Replayed:
     """An exchange of recorded traffic, after all that came before it in the file: so limits and signals stand as they would have."""
-    file = TraceFile(path)
-    lines = [(1, json.dumps(document).encode())] if document is not None else file.lines()
     replayer = open_offline(settings_file).replayer(opened.ruleset)
     last: Replayed | None = None
-    for recorded in read_trace(lines, file.name):
-        if last is not None and line is None:
-            raise unusable(str(path), "holds more than one exchange", "say which with --line")
-        last = replayer.step(recorded)
-        if recorded.line == line:
-            return last
+    with closing(TraceFile(path).lines()) as stored:  # it may not be read to its end
+        for recorded in read_trace([(1, json.dumps(document).encode())] if document is not None else stored, str(path)):
+            if last is not None and line is None:
+                raise unusable(str(path), "holds more than one exchange", "say which with --line")
+            last = replayer.step(recorded)
+            if recorded.line == line:
+                return last
     if last is None or line is not None:
         raise ConfigError([Problem(str(path), line or 0, 1 if line else 0, "", "there is no exchange on this line", _FIX)])
     return last
