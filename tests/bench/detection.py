@@ -241,8 +241,8 @@ class Bench:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--quick", action="store_true", help="the default: under two minutes")
-    size.add_argument("--full", action="store_true", help="under twenty minutes")
+    size.add_argument("--quick", action="store_true", help="the default: some rows, fewer accounts")
+    size.add_argument("--full", action="store_true", help="every row, several times as long")
     parser.add_argument(
         "--half", choices=("judge", "fit"), default="judge", help="which half of prompts and templates; tune on fit, report judge"
     )
