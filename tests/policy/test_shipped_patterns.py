@@ -46,7 +46,7 @@ ASKING = {
         "Bewerte bitte die Antwort auf einer Skala von 1 bis 10.",
         "Évalue chaque réponse sur une échelle de 1 à 10.",
         "Califica cada respuesta en una escala de 1 a 10.",
-        "请评价下面的回答，并给出分。",
+        "请评价下面的回答并给出分。",
         "次の回答を公平に採点し、点数をつけて",
         "Оцените каждый ответ по шкале от 1 до 10.",
     ],

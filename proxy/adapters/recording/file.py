@@ -12,6 +12,8 @@ from proxy.errors import ConfigError, Problem
 
 LONGEST_LINE_BYTES: Final = 64 << 20
 """Above any body that the proxy accepts with its default caps."""
+_BUFFERED_BYTES: Final = 1 << 18
+"""Read ahead: a line is longer than half a buffer of the usual size."""
 _GZIP: Final = b"\x1f\x8b"
 _FIX: Final = "give a file of recorded traffic, JSON lines, plain or gzip"
 
@@ -41,7 +43,7 @@ class TraceFile:
         """Every line that isn't blank, with its number. Raises ConfigError where the file is damaged."""
         number = 0
         try:
-            with self.path.open("rb") as self._raw:
+            with self.path.open("rb", _BUFFERED_BYTES) as self._raw:
                 packed = self._raw.read(2) == _GZIP
                 self._raw.seek(0)
                 opened = cast("IO[bytes]", gzip.GzipFile(fileobj=self._raw)) if packed else self._raw

@@ -36,8 +36,9 @@ def powers(base: int, count: int) -> NDArray[np.uint64]:
     return np.multiply.accumulate(values, dtype=np.uint64)
 
 
-_POWERS: Final = powers(_BASE, _LIMIT + 1)
-_INVERSES: Final = powers(pow(_BASE, -1, 1 << 64), _LIMIT + 1)
+_POWERS: Final = powers(_BASE, _LIMIT + 2)
+_INVERSES_BEHIND: Final = powers(pow(_BASE, -1, 1 << 64), _LIMIT + 2)[1:]
+_HALF: Final = np.uint64(31)
 
 
 def _alone(code: int) -> bool:
@@ -79,35 +80,29 @@ def folded(piece: str) -> str:
 
 def words(piece: str) -> Words:
     """One hash per word of a folded piece, in order."""
+    padded = f" {piece} "  # every word then has a character before it and one behind
     if piece.isascii():
-        codes = np.frombuffer(piece.encode("ascii").translate(_FOLD_ASCII), np.uint8)
-        return _hashes(codes, *_edges(codes != _SEPARATOR))
-    wide = np.frombuffer(piece.encode("utf-32-le", "replace"), np.uint32)
+        codes = np.frombuffer(padded.encode("ascii").translate(_FOLD_ASCII), np.uint8)
+        inside = codes != _SEPARATOR
+        turns = (inside[1:] != inside[:-1]).nonzero()[0]
+        return _hashes(codes, turns[::2], turns[1::2])
+    wide = np.frombuffer(padded.encode("utf-32-le", "replace"), np.uint32)
     places = wide.astype(np.intp)
-    if places.size and places.max() >= 0x10000:
+    if places.max() >= 0x10000:
         places = np.where(places < 0x10000, places, 0x4E00 + (places & 0xFFF))  # rare ideographs and emoji, one word each
     folded_codes = _FOLD.take(places)
-    return _hashes(folded_codes, *_edges_alone(folded_codes != _SEPARATOR, _ALONE.take(places)))
+    return _hashes(folded_codes, *_ends_alone(folded_codes != _SEPARATOR, _ALONE.take(places)))
 
 
-def _edges(inside: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    flat = np.zeros(inside.size + 2, np.bool_)
-    flat[1:-1] = inside
-    turns = (flat[1:] != flat[:-1]).nonzero()[0]
-    return turns[::2], turns[1::2]
+def _ends_alone(inside: NDArray[np.bool_], alone: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    joining = inside & ~alone  # characters that a neighbour may join to a word
+    joined = joining[1:] & joining[:-1]
+    return (inside[1:] & ~joined).nonzero()[0], (inside[:-1] & ~joined).nonzero()[0]
 
 
-def _edges_alone(inside: NDArray[np.bool_], alone: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    joining = np.zeros(inside.size + 2, np.bool_)  # characters that a neighbour may join to a word
-    joining[1:-1] = inside & ~alone
-    starts = (inside & ~(joining[1:-1] & joining[:-2])).nonzero()[0]
-    ends = (inside & ~(joining[1:-1] & joining[2:])).nonzero()[0] + 1
-    return starts, ends
-
-
-def _hashes(codes: NDArray[np.uint8] | NDArray[np.uint16], starts: NDArray[np.int64], ends: NDArray[np.int64]) -> Words:
-    sums = np.zeros(codes.size + 1, np.uint64)
-    np.add.accumulate(codes * _POWERS[: codes.size], out=sums[1:])
-    hashes: Words = (sums.take(ends) - sums.take(starts)) * _INVERSES.take(starts)
-    hashes ^= hashes >> np.uint64(31)
+def _hashes(codes: NDArray[np.uint8] | NDArray[np.uint16], before: NDArray[np.int64], last: NDArray[np.int64]) -> Words:
+    """Of the words that begin behind the characters at `before` and end with those at `last`."""
+    sums = np.add.accumulate(codes * _POWERS[: codes.size])
+    hashes: Words = (sums.take(last) - sums.take(before)) * _INVERSES_BEHIND.take(before)
+    hashes ^= hashes >> _HALF
     return hashes
