@@ -1,4 +1,4 @@
-"""A pattern's parts: where it may be cut, and how much text a part takes at least."""
+"""A pattern's parts: where it may be cut, how much text a part takes at least, and whether a word begins with it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Final
 
 GAPS: Final = (" ... ", "…")
 """Any words, any characters, of the same sentence."""
+
+_OPTIONAL: Final = ("?", "*", "{")
 
 
 def split(pattern: str, separators: Sequence[str]) -> list[str]:
@@ -29,6 +31,18 @@ def split(pattern: str, separators: Sequence[str]) -> list[str]:
 def width(pattern: str) -> int:
     """The fewest characters that a match takes; what may be left out counts nothing."""
     return min(_sequence(alternative) for alternative in split(pattern, ("|",)))
+
+
+def begins_word(pattern: str) -> bool:
+    """Whether every match begins with an ASCII letter, so that it may be asked to begin where a word does."""
+    return all(_begins_word(alternative) for alternative in split(pattern, ("|",)))
+
+
+def _begins_word(pattern: str) -> bool:
+    if not pattern.startswith("("):
+        return "a" <= pattern[:1] <= "z" and pattern[1:2] not in _OPTIONAL
+    end = _closing(pattern, 0)
+    return pattern[end + 1 : end + 2] not in _OPTIONAL and begins_word(pattern[1:end].removeprefix("?:"))
 
 
 def _sequence(pattern: str) -> int:

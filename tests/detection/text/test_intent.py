@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from proxy.detection.shipped import shipped_intents
 from proxy.detection.text.intent import load_intents
@@ -47,6 +51,52 @@ def test_a_gap_ends_with_the_sentence():
     intents = load_intents({"a.yaml": b"intent: a\nmeans: b\npatterns: {en: ['write ... poem']}"})
     assert intents.bits("write me a short poem")
     assert not intents.bits("write to me. i like a poem")
+
+
+def test_a_pattern_that_begins_with_a_letter_begins_where_a_word_does():
+    intents = load_intents({"a.yaml": b"intent: a\nmeans: b\npatterns: {en: ['rate ... answers', '<noinput>']}"})
+    assert intents.bits("please rate these answers")
+    assert not intents.bits("generate these answers")
+    assert intents.bits("input:<noinput>")
+
+
+PATTERNS = (
+    b"intent: a\nmeans: b\npatterns: {en: ['write ... poem', '(rate|score)s? ... (answer|text) ... scale', 'explain it|re-?think ... it']}"
+)
+SEARCHED_WHOLE = re.compile(
+    r"\b(write (?:[^.!?\n]* )?poem|(rate|score)s? (?:[^.!?\n]* )?(answer|text) (?:[^.!?\n]* )?scale|explain it|re-?think (?:[^.!?\n]* )?it)"
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "write",
+                "writes",
+                "poem",
+                "rate",
+                "separate",
+                "scores",
+                "answer",
+                "text",
+                "scale",
+                "explain",
+                "unexplain",
+                "rethink",
+                "it",
+                "a",
+                ".",
+                "of",
+            ]
+        ),
+        max_size=16,
+    )
+)
+def test_searching_in_two_steps_finds_what_searching_for_whole_patterns_does(words):
+    intents, text = load_intents({"a.yaml": PATTERNS}), " ".join(words)
+    assert bool(intents.bits(text)) == bool(SEARCHED_WHOLE.search(text))
 
 
 def test_the_head_and_the_tail_of_a_long_text_are_read():

@@ -4,7 +4,7 @@ import pytest
 
 from proxy.detection.shipped import shipped_intents
 from proxy.detection.text.intent import load_intents
-from proxy.detection.text.pattern import GAPS, split, width
+from proxy.detection.text.pattern import GAPS, begins_word, split, width
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,24 @@ def test_the_first_step_misses_nothing_that_the_whole_pattern_matches():
 def test_adversarial_repetition_of_anchors_stays_linear():
     shipped = shipped_intents()
     assert shipped.bits("step by step " * 4000) >= 0
+
+
+@pytest.mark.parametrize(
+    ("pattern", "begins"),
+    [
+        ("score", True),
+        ("(rate|score)d?", True),
+        ("(?:rate|score)", True),
+        ("((a|b)c|d)", True),
+        ("rate|<score>", False),
+        ("(rate|<score>)", False),
+        ("(final )?answer", False),
+        ("a{0,3}<", False),
+        ("s?<", False),
+        (r"\w+", False),
+        ("请", False),
+        ("", False),
+    ],
+)
+def test_a_pattern_begins_a_word_if_every_match_begins_with_a_letter(pattern, begins):
+    assert begins_word(pattern) is begins
