@@ -112,10 +112,8 @@ class GeoDatabases:
 
     def locate(self, ip: str, now: float) -> Region:
         """The region of a canonical address. Never raises; `status` says ok, unknown, private, stale or error."""
-        region, stale_at = self._find(ip)
-        if now < stale_at or region.status != "ok":
-            return region
-        return region._replace(status="stale")
+        region, stale, stale_at = self._find(ip)
+        return region if now < stale_at else stale
 
     def refresh(self) -> bool:
         """Load the files that changed. Says whether any database was replaced. Safe to call from another thread."""
@@ -170,12 +168,12 @@ def _stamp(path: Path) -> Stamp:
     return found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev
 
 
-def _place(ip: str, databases: tuple[Database, ...], hosting: frozenset[int], max_age_s: float) -> tuple[Region, float]:
-    """The region of an address and when what was used for it becomes stale."""
+def _place(ip: str, databases: tuple[Database, ...], hosting: frozenset[int], max_age_s: float) -> tuple[Region, Region, float]:
+    """The region of an address, the same once what was used for it is stale, and when that is."""
     if not ip:
-        return UNKNOWN_REGION, float("inf")
+        return UNKNOWN_REGION, UNKNOWN_REGION, float("inf")
     if classify(ip):
-        return PRIVATE, float("inf")
+        return PRIVATE, PRIVATE, float("inf")
     region, broken, stale_at = UNKNOWN_REGION, False, float("inf")
     for database in databases:
         try:
@@ -189,7 +187,8 @@ def _place(ip: str, databases: tuple[Database, ...], hosting: frozenset[int], ma
         if joined is not region:
             region, stale_at = joined, min(stale_at, database.built_at + max_age_s)
     status = "error" if broken else "ok" if region.country else "unknown"
-    return region._replace(status=status, hosting=region.hosting or region.asn in hosting), stale_at
+    region = region._replace(status=status, hosting=region.hosting or region.asn in hosting)
+    return region, region._replace(status="stale") if status == "ok" else region, stale_at
 
 
 def _join(region: Region, found: Found) -> Region:

@@ -60,6 +60,8 @@ class Recorded(NamedTuple):
     """Ordinary traffic that a campaign mixes in: no part of its volume."""
 
 
+_OPENED_AT: Final = Account._fields.index("opened_at")
+
 Faults = list[tuple[str, str, str]]
 """Path, what is wrong, what to write."""
 
@@ -180,11 +182,17 @@ def _response(value: Any, faults: Faults) -> Response | None:
         return None
     if not value.keys() <= _RESPONSE_KEYS:
         _unknown(value, _RESPONSE_KEYS, "response.", faults)
-    numbers = [value.get(name, 0) for name in ("status", "input_tokens", "output_tokens", "reasoning_tokens")]
-    if any(type(one) is not int or not 0 <= one <= MOST_TOKENS for one in numbers):
-        faults.append(("response", "status and tokens must be whole numbers, 0 or more", ""))
-        return None
-    status, given, written, thought = numbers
+    said = value.get
+    numbers = status, given, written, thought = (
+        said("status", 0),
+        said("input_tokens", 0),
+        said("output_tokens", 0),
+        said("reasoning_tokens", 0),
+    )
+    for number in numbers:
+        if type(number) is not int or not 0 <= number <= MOST_TOKENS:
+            faults.append(("response", "status and tokens must be whole numbers, 0 or more", ""))
+            return None
     return Response(status, Usage(given, written, 0, thought) if given or written else NO_USAGE)
 
 
@@ -198,7 +206,8 @@ def _account(value: Any, at: float, faults: Faults) -> Account:
     faults += found
     if age_days is None:
         return account
-    return account._replace(opened_at=at - _number(age_days, "account.age_days", LATEST_AT / DAY_S, faults) * DAY_S)
+    opened_at = at - _number(age_days, "account.age_days", LATEST_AT / DAY_S, faults) * DAY_S
+    return tuple.__new__(Account, (*account[:_OPENED_AT], opened_at, *account[_OPENED_AT + 1 :]))  # _replace takes three times as long
 
 
 @lru_cache(_REMEMBERED)

@@ -7,6 +7,7 @@ from typing import Final
 
 REGISTERS: Final = 64
 _BITS: Final = 6
+_RANKS: Final = 65 - _BITS
 _ALPHA: Final = 0.709  # bias correction for 64 registers (Flajolet et al. 2007)
 
 
@@ -22,8 +23,9 @@ class Distinct:
     def add(self, value: int) -> None:
         """Count a hash, which must be well mixed."""
         place = value & (REGISTERS - 1)
-        rank = 65 - _BITS - ((value >> _BITS) & ((1 << (64 - _BITS)) - 1)).bit_length()
-        self.registers[place] = max(self.registers[place], rank)
+        rank = _RANKS - (value >> _BITS).bit_length()
+        if rank > self.registers[place]:
+            self.registers[place] = rank
 
     def merge(self, other: Distinct) -> None:
         """Become the sketch of both sets."""

@@ -49,7 +49,10 @@ def shape(call: ModelCall) -> int:
         bits |= MAXIMISED
     if call.n > 1 or call.logprobs or call.top_logprobs:
         bits |= SAMPLED
-    if not any(text.text for text in call.texts):
+    for text in call.texts:
+        if text.text:
+            break
+    else:
         bits |= EMPTY
     if call.tool_results or call.turns > 1:
         bits |= STEP

@@ -77,8 +77,8 @@ class Fingerprints:
         self._clock += 1
         fingerprints, principals = _unique_pairs(fingerprints, principals)
         places = self._find(fingerprints)
-        self._admit(fingerprints, principals, places)
-        places = np.where(places < 0, self._find(fingerprints), places)
+        if self._admit(fingerprints, principals, places):
+            places = np.where(places < 0, self._find(fingerprints), places)
         kept = places >= 0
         gained = self._count_in(places[kept], principals[kept])
         self._touched[places[kept]] = self._clock
@@ -105,10 +105,11 @@ class Fingerprints:
             places[match] = first[match] + way
         return places
 
-    def _admit(self, fingerprints: Hashes, principals: Principals, places: Places) -> None:
+    def _admit(self, fingerprints: Hashes, principals: Principals, places: Places) -> bool:
+        """Take in those of which a second principal is seen now; whether there were any."""
         missing = np.flatnonzero(places < 0)
         if not missing.size:
-            return
+            return False
         wanted, owners = fingerprints[missing], principals[missing].astype(np.uint64)
         slots = (wanted & self._door_mask).astype(np.intp)
         stamps = ((wanted >> _HIGH) << _HIGH) | owners
@@ -118,12 +119,14 @@ class Fingerprints:
         here[1:] = wanted[1:] == wanted[:-1]  # pairs are sorted: two principals of one batch
         self._door[slots] = stamps
         entering = again | here
-        if entering.any():
+        found = bool(entering.any())
+        if found:
             first_owner = held[again].astype(np.uint32)
             self._insert(np.unique(wanted[entering]))
             again_places = self._find(wanted[again])
             kept = again_places >= 0
             self._count_in(again_places[kept], first_owner[kept])
+        return found
 
     def _insert(self, fingerprints: Hashes) -> None:
         first = ((fingerprints >> _HIGH) & self._bucket_mask).astype(np.intp) * WAYS

@@ -9,6 +9,7 @@ Cannot see: the middle of a long text, and texts beyond the first and last few n
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import islice
 from typing import Final, NamedTuple
 
 from xxhash import xxh3_64_intdigest
@@ -23,6 +24,7 @@ NEW_TEXTS: Final = 4
 """New texts read at either end of a request; the rest only counts towards the conversation's hash."""
 REMEMBERED: Final = 4096
 """System texts, and conversations' first texts, whose reading is remembered."""
+FORGOTTEN: Final = 256
 MAX_FINGERPRINTS: Final = 256
 MIN_EXACT_WORDS: Final = 8
 """Shorter prompts are everyday phrases that unrelated people send too."""
@@ -102,17 +104,17 @@ class Extractor:
 
     def _keep(self, digest: int, reading: Reading) -> None:
         self._openings.pop(digest, None)
-        if len(self._openings) >= REMEMBERED:
-            del self._openings[next(iter(self._openings))]
         self._openings[digest] = reading
+        if len(self._openings) > REMEMBERED:
+            _forget(self._openings)
 
     def _remembered(self, digest: int, text: str) -> Reading:
         reading = self._known.pop(digest, None)
         if reading is None:
             reading = self.read(text)
-            if len(self._known) >= REMEMBERED:
-                del self._known[next(iter(self._known))]
         self._known[digest] = reading
+        if len(self._known) > REMEMBERED:
+            _forget(self._known)
         return reading
 
     def read(self, text: str) -> Reading:
@@ -135,6 +137,12 @@ class Extractor:
             if self._bank is not None:
                 question = question or self._bank.question(sums)
         return Reading(found, intents, question, count)
+
+
+def _forget(readings: dict[int, Reading]) -> None:
+    """The oldest ones, many at a time: to find the first entry a dictionary steps over all that were deleted before it."""
+    for digest in list(islice(readings, FORGOTTEN)):
+        del readings[digest]
 
 
 def _continued(digests: list[int], conversations: Collection[int]) -> tuple[int, int]:
