@@ -100,8 +100,9 @@ def _ietf(told: Standing) -> Headers:
 
 
 def _openai(kind: str, standing: Standing) -> Headers:
+    _, _, left, _, reset_s, burst, _, _, _ = standing
     limit, remaining, reset = _OPENAI_HEADERS[kind]
-    return [(limit, _integer(standing[5])), (remaining, _integer(standing[2])), (reset, _duration(standing[4]))]
+    return [(limit, _burst(burst)), (remaining, _integer(left)), (reset, _duration(reset_s))]
 
 
 _OPENAI_HEADERS: Final = {
@@ -140,6 +141,10 @@ def _amount(unit: str, units: float) -> str:
 
 def _integer(units: float) -> str:
     return str(int(units + 1e-6)) if 0.0 <= units < _LARGEST else "0" if units < 0.0 else str(_LARGEST)
+
+
+_burst: Final = lru_cache(maxsize=1024)(_integer)
+"""The same for all subjects of a limit, unlike what is left of it."""
 
 
 def _seconds(seconds: float) -> str:
