@@ -210,3 +210,39 @@ def test_a_harvest_of_empty_turns_is_found_by_its_settings_and_its_workers():
     now = replay(detector, [*everyday(writer), *sent])
     assert min(levels(detector, names("c", 60), now)) >= 1
     assert max(levels(detector, names("p", 150), now)) == 0
+
+
+BATCH = {"temperature": 1.0, "max_output_tokens": 3333}
+
+
+def batch(sent, *, template="{}"):
+    """The request with a batch tool's settings."""
+    text = template.format(sent.text)
+    return sent._replace(text=text, call=ModelCall("openai", "chat.completions", "m", texts=(Text("user", text),), **BATCH))
+
+
+def test_a_text_that_next_to_nobody_but_the_workers_of_a_pool_sends_needs_one_sending_only():
+    writer = Writer(33)
+    detector = small()
+    sent = sorted(pool(writer, 80, 8, 1600, 4 * 3600.0, "{}"))
+    sent = [batch(one, template=HARVEST) if turn % 23 == 0 else batch(one) for turn, one in enumerate(sent)]
+    for turn in range(10):  # accounts with one request of the harvest each, among twelve of their own
+        place = 23 * (40 + 2 * turn)
+        sent[place] = sent[place]._replace(account=f"x{turn}")
+    own = crowd(writer, 10, 4 * 3600.0, 7 * 3600.0, "{}", "x")
+    users = [batch(one, template=HARVEST) for one in crowd(writer, 4, 4 * 3600.0, 7 * 3600.0, "{}", "u", mean=3.0)]
+    now = replay(detector, [*everyday(writer), *sent, *own, *users])
+    assert min(levels(detector, names("c", 80), now)) >= 1
+    assert min(levels(detector, names("x", 10), now)) == 1
+    assert max(levels(detector, names("u", 4), now)) == 0
+
+
+def test_users_of_a_tool_whose_text_and_settings_a_pool_takes_for_a_part_of_its_requests_are_left_alone():
+    writer = Writer(34)
+    detector = small()
+    sent = sorted(pool(writer, 80, 8, 1600, 4 * 3600.0, "{}"))
+    sent = [batch(one, template=TOOL) if turn % 12 == 0 else batch(one) for turn, one in enumerate(sent)]
+    users = [batch(one, template=TOOL) for one in crowd(writer, 15, 4 * 3600.0, 8 * 3600.0, "{}", "u", mean=6.0)]
+    now = replay(detector, [*everyday(writer), *sent, *users])
+    assert min(levels(detector, names("c", 80), now)) >= 1
+    assert max(levels(detector, names("u", 15), now)) == 0

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from proxy.detection.accounts.account import Account
-from proxy.detection.campaigns.candidate import Candidate
+from proxy.detection.campaigns.candidate import COMPANY, Candidate
 from proxy.detection.campaigns.findings import Company, findings
 from proxy.detection.campaigns.shared_text import SharedText
 from proxy.detection.campaigns.ticket import Ticket
@@ -114,8 +114,11 @@ class Board:
         ticket.candidates.append(candidate)
 
     def trait(self, settings: int, text: SharedText | None, account: Account, now: float) -> Candidate | None:
-        """The candidate of those who are new to settings, unless they send what a campaign shares: that tells more."""
-        if text is not None and text.candidate.level:
+        """The candidate of those who are new to settings, unless they send what a campaign shares: that tells more.
+
+        A text that is only suspect for the campaign whose members send it tells less.
+        """
+        if text is not None and text.candidate.level and not text.candidate.by_company:
             return None
         number = self._traits_followed.get(settings)
         candidate = self.candidates.get(number) if number is not None else None
@@ -148,10 +151,7 @@ class Board:
         self._join(now, wake)
         for candidate in self.candidates.values():
             if candidate.tested != candidate.sendings:
-                candidate.measure(now)
-                company = self._company(candidate) if candidate.common else None
-                candidate.findings = findings(candidate, self._table, self._population, self._intents, company)
-                candidate.tested = candidate.sendings
+                self._measure(candidate, now)
             elif not candidate.level:
                 continue
             known = bool(candidate.level_at)
@@ -159,6 +159,15 @@ class Board:
                 wake(candidate)
                 self.confirmed += candidate.level > 0 and not known
         self._raised = any(candidate.level for candidate in self.candidates.values())
+
+    def _measure(self, candidate: Candidate, now: float) -> None:
+        candidate.measure(now)
+        company = self._company(candidate) if candidate.texts else None
+        candidate.findings = findings(candidate, self._table, self._population, self._intents, company)
+        told = any(finding.measure == COMPANY for finding in candidate.findings)
+        candidate.company = company.campaign if told and company is not None else None
+        candidate.in_company = company.common / candidate.size if told and company is not None else 0.0
+        candidate.tested = candidate.sendings
 
     def _join(self, now: float, wake: Callable[[Candidate], None]) -> None:
         grown, self._grown = self._grown, set()
@@ -188,7 +197,7 @@ class Board:
                 third.common[one.number] = one.common[third.number] = max(count, third.common.get(one.number, 0))
 
     def _company(self, candidate: Candidate) -> Company | None:
-        """The larger campaign that most of the candidate's members are in already."""
+        """The larger campaign that most of the candidate's members are in already, by another text or because they were seen to work for it."""
         best: Company | None = None
         for number, common in candidate.common.items():
             other = self.candidates.get(number)
@@ -198,5 +207,11 @@ class Board:
                 and other.size > candidate.size
                 and (best is None or common > best.common)
             ):
-                best = Company(other.id, other.size, common)
+                best = Company(other, common)
+        for number in self._traits_followed.values():
+            other = self.candidates.get(number)
+            if other is not None and other.level >= COMPANY_LEVEL and other.takes_turns and other.size > candidate.size:
+                common = sum(other.part(principal) for principal in candidate.principals)  # mere users of the same settings are no company
+                if best is None or common > best.common:
+                    best = Company(other, common)
         return best

@@ -20,6 +20,9 @@ from proxy.detection.evidence.table import EvidenceTable
 from proxy.detection.text.extraction import Extraction
 from proxy.detection.text.intent import MAX_INTENTS
 
+COMPANY: Final = "company.members"
+EXCLUSIVE: Final = 0.75
+"""Share of its members in a larger campaign from which a text is that campaign's own."""
 TEMPLATE_MEMBERS: Final = 24
 """Senders from which a text is a template rather than one question asked of several."""
 POPULAR: Final = 3.0
@@ -79,6 +82,9 @@ class Candidate:
         """log10 of accounts for each earlier user of the settings they share; 0.0 where they share a text."""
         self.ordinary = 0.0
         """Sendings of the middle member; only kept where no text is shared."""
+        self.company: Candidate | None = None
+        """A larger campaign that its members are in already, and which share of them is."""
+        self.in_company = 0.0
         self.merged_into: Candidate | None = None
 
     @property
@@ -190,8 +196,10 @@ class Candidate:
         self.pace.measure(now, raised=self.level > 0)
 
     def apart(self, principal: int) -> bool:
-        """Whether the others take turns and this member doesn't: it only sends what they send."""
-        return self.takes_turns and self.pace.turns.apart(principal)
+        """Whether the others take turns and this member doesn't: it only sends what they send, or uses the settings they use."""
+        if self.takes_turns:
+            return self.pace.turns.apart(principal)
+        return self.company is not None and self.company.apart(principal)
 
     def part(self, principal: int) -> bool:
         """Whether this member was seen to take turns with the others, where others do."""
@@ -200,6 +208,20 @@ class Candidate:
     def clearly_part(self, principal: int, sendings: int) -> bool:
         """Whether its own requests leave as little doubt of that as so many of them can."""
         return self.takes_turns and self.pace.turns.taken(principal, CLEARLY if sendings > 1 else LEANING)
+
+    @property
+    def by_company(self) -> bool:
+        """What its members are suspect of rests on the larger campaign that they are in: their own sendings show no shared workers."""
+        return self.company is not None and not self.takes_turns
+
+    @property
+    def exclusive(self) -> bool:
+        """Next to nobody outside the larger campaign sends it."""
+        return self.in_company >= EXCLUSIVE
+
+    def keeps_company(self, principal: int) -> bool:
+        """Whether this member is in that larger campaign too, without a doubt."""
+        return self.company is not None and principal in self.company.principals and self.company.part(principal)
 
     def likely_part(self, principal: int) -> bool:
         """Whether it is, or may be presumed to be since what it sent is new and nearly all who sent it take turns."""
@@ -210,15 +232,17 @@ class Candidate:
         """Some of what is shared was sent before, by a few."""
         return max((text.expected for text in self.texts), default=0.0) > NEW
 
-    def _without_timing(self, table: EvidenceTable) -> list[Finding]:
-        return [finding for finding in self.findings if finding.log10 < 0.0 or table.family_of(finding.measure) != "timing"]
+    def _of_the_text(self, table: EvidenceTable) -> list[Finding]:
+        """Findings that hold for whoever sends what is shared, now for the first time."""
+        beside = {"timing"} if self.exclusive else {"timing", table.family_of(COMPANY)}
+        return [finding for finding in self.findings if finding.log10 < 0.0 or table.family_of(finding.measure) not in beside]
 
     def judge(self, table: EvidenceTable, now: float) -> bool:
         """Fuse the findings; whether members need to be told."""
         level, families, odds = self.level, self.verdict.families, self.verdict.log10_odds
         verdict = fuse(table, self.findings, faded(table, now - self.last_seen))
         self.level = 0 if now < self.exempt_until else level_of(table, verdict)
-        self.telling = self.level > 0 and level_of(table, fuse(table, self._without_timing(table))) > 0
+        self.telling = self.level > 0 and level_of(table, fuse(table, self._of_the_text(table))) > 0
         for reached in range(1, self.level + 1):
             self.level_at.setdefault(reached, now)
         same = self.level == level and len(families) == len(verdict.families) and abs(verdict.log10_odds - odds) < _SAME_ODDS

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from proxy.detection.campaigns.candidate import YOUNG_DAYS, Candidate
+from proxy.detection.campaigns.candidate import COMPANY, YOUNG_DAYS, Candidate
 from proxy.detection.campaigns.measures.evenness import dispersion, evenness
 from proxy.detection.campaigns.pace import INDEPENDENT
 from proxy.detection.evidence.fusion import Finding
@@ -29,10 +29,9 @@ COMPANY_TIMES = 2.0
 
 
 class Company(NamedTuple):
-    """A campaign that members of a candidate are in already."""
+    """A campaign that members of a candidate are in already, and how many of them."""
 
-    id: str
-    size: int
+    campaign: Candidate
     common: int
 
 
@@ -138,13 +137,13 @@ def _bank(candidate: Candidate, shares: Shares) -> Iterator[_Raw]:
 
 def _company(candidate: Candidate, company: Company, population: Population) -> Iterator[_Raw]:
     share = min(0.999, company.common / candidate.size)
-    base = min(0.999, (company.size + 1.0) / (population.accounts + 2.0))
+    base = min(0.999, (company.campaign.size + 1.0) / (population.accounts + 2.0))
     if share > COMPANY_TIMES * base:
         surprise = candidate.size * (share * math.log10(share / base) + (1.0 - share) * math.log10((1.0 - share) / (1.0 - base)))
         yield (
-            "company.members",
+            COMPANY,
             surprise,
-            f"{company.common} of the {candidate.size} accounts are members of {company.id} already, by other texts",
+            f"{company.common} of the {candidate.size} accounts are members of {company.campaign.id} already, by other texts or by the pace of their requests",
         )
 
 

@@ -9,7 +9,7 @@ from xxhash import xxh32_intdigest
 
 from proxy.detection.accounts.account import Account
 from proxy.detection.campaigns.board import Board
-from proxy.detection.campaigns.candidate import Candidate
+from proxy.detection.campaigns.candidate import COMPANY, Candidate
 from proxy.detection.config import DetectionConfig
 from proxy.detection.evidence.calibration import Sighting
 from proxy.detection.evidence.fusion import Finding, Verdict, fuse, level_of
@@ -122,8 +122,10 @@ class Reviewer:
 
     def _applies(self, finding: Finding, account: Account, campaign: Candidate) -> bool:
         """Whether what was found about the campaign holds for this account too."""
-        if finding.measure == "company.members":
-            return account.memberships.get(campaign.number, 2) >= 2  # one text of doubtful company isn't membership
+        if finding.measure == COMPANY:
+            # One text of doubtful company isn't membership, unless it is the company's own and came with its settings.
+            company = campaign.company if campaign.exclusive else None
+            return account.memberships.get(campaign.number, 2) >= 2 or (company is not None and account.principal in company.principals)
         shared_workers = self.table.family_of(finding.measure) == "timing" and finding.log10 > 0.0
         return not shared_workers or campaign.likely_part(account.principal)
 
@@ -142,7 +144,7 @@ class Reviewer:
         if not campaign.part(account.principal):
             return False
         if campaign.texts:
-            return not campaign.popular
+            return not campaign.popular and (not campaign.by_company or campaign.keeps_company(account.principal))
         count = account.memberships.get(campaign.number, 0)
         ordinary = count <= OUTLIER_TIMES * campaign.ordinary + OUTLIER_MORE  # far more is work of its own
         return ordinary and campaign.rarity >= RARE and count >= TRAIT_REQUESTS and count >= TRAIT_MOST * account.requests
