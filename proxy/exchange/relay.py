@@ -6,7 +6,7 @@ The client sees bytes as they arrive; an answer that breaks off is broken off to
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from functools import partial
 from time import perf_counter
 from typing import Final, NamedTuple
@@ -116,13 +116,18 @@ async def _relay_body(outgoing: Outgoing, answer: Answer, inspector: Inspector, 
     if outgoing.bodiless:
         return await down.send(message.code, block, b"", http10=outgoing.http10, reason=message.reason, length=length or 0)
     if inspector.buffers or (length is not None and length <= WHOLE_ANSWER_BYTES):
-        pieces = [piece async for piece in _inspected(answer, inspector)]
-        whole = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        whole = await _whole(answer, inspector)
         record.response_bytes = len(whole)
         return await down.send(message.code, block, whole, http10=outgoing.http10, reason=message.reason)
     await down.start(message.code, block, None if inspector.rewrites else length, http10=outgoing.http10, reason=message.reason)
     allowance = outgoing.allowance
-    async for piece in _inspected(answer, inspector):
+    coming = True
+    while coming:  # an async generator would cost as much as inspecting what it gives
+        chunk = await answer.chunk()
+        piece = inspector.feed(chunk) if chunk else inspector.close()
+        coming = bool(chunk) and not inspector.ended
+        if not piece:
+            continue
         record.response_bytes += len(piece)
         await down.write(piece)
         if allowance is not None and inspector.output_estimate > allowance.covered:
@@ -152,17 +157,16 @@ def _told_in_head(inspector: Inspector, answer: Answer) -> None:
         inspector.told_in_head(int(tokens[0]), int(tokens[1]))
 
 
-async def _inspected(answer: Answer, inspector: Inspector) -> AsyncIterator[bytes]:
-    """What may go out, as it comes in."""
+async def _whole(answer: Answer, inspector: Inspector) -> bytes:
+    """All that may go out of an answer that leaves as one buffer."""
+    pieces = []
     while chunk := await answer.chunk():
-        piece = inspector.feed(chunk)
-        if piece:
-            yield piece
+        pieces.append(inspector.feed(chunk))
         if inspector.ended:
-            return
-    piece = inspector.close()
-    if piece:
-        yield piece
+            break
+    else:
+        pieces.append(inspector.close())
+    return b"".join(pieces)
 
 
 def _length(answer: Answer) -> int | None:

@@ -100,6 +100,9 @@ def distance_km(latitude: float, longitude: float, other_latitude: float, other_
 
 
 def _see(seen: dict[_Place, float], place: _Place, now: float) -> None:
+    if len(seen) == 1 and place in seen:  # as nearly everybody's
+        seen[place] = max(seen[place], now)
+        return
     seen[place] = max(now, seen.pop(place, now))
     if len(seen) > _MOST_PLACES:
         del seen[min(seen, key=seen.__getitem__)]

@@ -96,8 +96,12 @@ class Account:
         _remember(self.conversations, extraction.chain, self.total % CONVERSATIONS)
         self.in_flight.change(1, now)
         model = observation.call.model
-        if len(self.models) < MODELS and all(known != model for known, _ in self.models):
-            self.models = (*self.models, (model, now))
+        for known, _ in self.models:
+            if known == model:
+                break
+        else:
+            if len(self.models) < MODELS:
+                self.models = (*self.models, (model, now))
 
     def ended(self, usage: Usage, now: float) -> None:
         """A request ends; output lengths are kept in bins of powers of two."""
