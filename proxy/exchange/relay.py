@@ -74,7 +74,8 @@ async def relay(outgoing: Outgoing, down: Downstream, record: Record) -> None:
     inspector: Inspector | None = None
     try:
         inspector = _inspector(outgoing, answer)
-        _told_in_head(inspector, answer)
+        if outgoing.dialect.name == "bedrock":
+            _told_in_head(inspector, answer)
         record.outcome = "allowed"
         await _relay_body(outgoing, answer, inspector, down, record)
         answer.done() if record.outcome == "allowed" else answer.abort()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+import sysconfig
+import venv
 from pathlib import Path
 
 import pytest
@@ -19,16 +21,26 @@ def test_every_database_that_ships_is_in_the_bill_with_its_licence():
     assert set(listed.values()) == {"CC-BY-4.0"}
 
 
+def _environment(folder: Path, *packages: str) -> Path:
+    """The interpreter of an environment that holds these packages of ours only: the bill of all 150 takes half a minute."""
+    venv.create(folder, with_pip=False)
+    here, there = (Path(sysconfig.get_path("purelib", vars={"base": str(base)})) for base in (sys.prefix, folder))
+    for package in packages:
+        known = next(here.glob(f"{package}-*.dist-info"))
+        (there / known.name).symlink_to(known)
+    return folder / "bin" / "python"
+
+
 def test_the_bill_says_which_version_it_is_of(tmp_path):
     pytest.importorskip("cyclonedx", reason="PyPI package cyclonedx-bom is not installed")
     from cyclonedx.schema import SchemaVersion
     from cyclonedx.validation.json import JsonStrictValidator
 
-    sbom.packages(Path(sys.executable), tmp_path / "sbom.json")
+    sbom.packages(_environment(tmp_path / "environment", "aiohttp", "pydantic"), tmp_path / "sbom.json")
     bill = sbom.completed(json.loads((tmp_path / "sbom.json").read_text()))
     told = bill["metadata"]["component"]
     assert (told["name"], told["version"]) == ("tos-proxy", VERSION)
-    assert {"aiohttp", "pydantic"} <= {each["name"] for each in bill["components"]}
+    assert {"aiohttp", "pydantic"} | {each["name"] for each in sbom.data_components()} == {each["name"] for each in bill["components"]}
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(bill)) is None
 
 
