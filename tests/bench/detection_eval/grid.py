@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import ceil
 from typing import Final, NamedTuple
 
 from proxy.drill.campaign.campaign import Pacing, Shape
@@ -72,6 +71,7 @@ def grid(attacks: list[Attack], scale: Scale) -> Iterator[Entry]:
             yield Entry(f"Poisson pacing, {dilution:.0%}", pipeline, Shape(100, 26, dilution, pacing=Pacing.POISSON))
         yield Entry("one account after another, 100%", pipeline, Shape(100, 26, in_turn=True))
         yield Entry("sleeping workers, 100%", pipeline, Shape(100, 26, pacing=Pacing.SLEEP))
+        yield Entry("two pools with the same settings, 10%", pipeline, Shape(100, 26, 0.1), 2)
         yield Entry("resold, several clients, 10%", pipeline, Shape(100, 26, 0.1, resold=True))
         yield Entry("no five words twice, 100%", pipeline, Shape(100, 26, paraphrase=Paraphrase.STRONG))
 
@@ -102,18 +102,22 @@ def beyond() -> list[Entry]:
 
 
 def packed(entries: list[Entry], most: int) -> list[list[Entry]]:
-    """Cells with at most `most` campaign accounts each, unless one campaign alone has more; campaigns of one pipeline are kept apart as far as that allows."""
-    ordinary = sum(size for size in map(_size, entries) if size <= most)
-    cells: list[list[Entry]] = [[] for _ in range(ceil(ordinary / most))]
+    """Cells with at most `most` campaign accounts each, unless one campaign alone has more. No two rows of one pipeline share a cell.
+
+    Pools that use the same settings at the same time hide each other's pace; what that costs has a row of its own.
+    """
+    cells: list[list[Entry]] = []
     for entry in sorted(entries, key=_size, reverse=True):
-        roomy = [cell for cell in cells if sum(map(_size, cell)) + _size(entry) <= most]
-        if not roomy:
-            roomy = [[]]
-            cells += roomy
-        min(roomy, key=lambda cell: (sum(other.pipeline.name == entry.pipeline.name for other in cell), sum(map(_size, cell)))).append(
-            entry
-        )
-    return [cell for cell in cells if cell]
+        fitting = [
+            cell
+            for cell in cells
+            if sum(map(_size, cell)) + _size(entry) <= most and all(other.pipeline.name != entry.pipeline.name for other in cell)
+        ]
+        if not fitting:
+            fitting = [[]]
+            cells += fitting
+        min(fitting, key=lambda cell: sum(map(_size, cell))).append(entry)
+    return cells
 
 
 def _size(entry: Entry) -> int:
