@@ -215,7 +215,9 @@ def test_a_harvest_of_empty_turns_is_found_by_its_settings_and_its_workers():
 def batch(sent, *, template="{}"):
     """The request with a batch tool's settings."""
     text = template.format(sent.text)
-    return sent._replace(text=text, call=ModelCall("openai", "chat.completions", "m", texts=(Text("user", text),), temperature=1.0, max_output_tokens=3333))
+    return sent._replace(
+        text=text, call=ModelCall("openai", "chat.completions", "m", texts=(Text("user", text),), temperature=1.0, max_output_tokens=3333)
+    )
 
 
 def test_a_text_that_next_to_nobody_but_the_workers_of_a_pool_sends_needs_one_sending_only():

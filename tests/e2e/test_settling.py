@@ -112,6 +112,22 @@ def test_each_way_out_gives_its_place_back_and_is_charged_what_it_cost(front, wa
     assert {record.usage.estimated for record in told} == {way.estimated}
 
 
+def test_tokens_that_bedrock_tells_in_headers_are_what_the_answer_costs(front):
+    answer = _json(b'{"embedding":[0.5]}').replace(
+        b"\r\n\r\n", b"\r\nx-amzn-bedrock-input-token-count: 11\r\nx-amzn-bedrock-output-token-count: 7\r\n\r\n", 1
+    )
+
+    def script(connection: socket.socket, request: bytes) -> bool:
+        connection.sendall(answer)
+        return False
+
+    proxy, records = _front(front, script)
+    asked = _request(b'{"inputText":"hello"}').replace(b"/v1/chat/completions", b"/model/amazon.titan-embed-text-v2/invoke")
+    proxy.raw(asked)
+    assert [(record.dialect, record.usage.input_tokens, record.usage.output_tokens) for record in records] == [("bedrock", 11, 7)]
+    assert _left(proxy) == pytest.approx(BURST - 18, abs=1)
+
+
 @pytest.mark.parametrize(
     ("body", "begun", "cost"),
     [
