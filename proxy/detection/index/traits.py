@@ -3,7 +3,8 @@
 A program that harvests through many accounts sends the same settings from all of them. Accounts that used a trait in earlier
 generations are its regular users; what matters is who is new to it.
 
-Cannot see: programs that vary their settings, and traits that a large part of the population uses.
+Cannot see: programs that vary their settings, traits that a large part of the population uses, and a pool that a busier one with the same settings
+hides: together they keep no steady pace.
 """
 
 from __future__ import annotations
