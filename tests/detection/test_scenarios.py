@@ -4,6 +4,7 @@ from random import Random
 
 import pytest
 
+from proxy.detection.campaigns.candidate import Candidate
 from proxy.detection.observation import Observation
 from proxy.dialects.call import ModelCall, Text
 from tests.detection.traffic import HARVEST, PLAIN, SMALL, TOOL, Sent, Writer, crowd, levels, pool, replay, small
@@ -245,3 +246,9 @@ def test_users_of_a_tool_whose_text_and_settings_a_pool_takes_for_a_part_of_its_
     now = replay(detector, [*everyday(writer), *sent, *users])
     assert min(levels(detector, names("c", 80), now)) >= 1
     assert max(levels(detector, names("u", 15), now)) == 0
+
+
+def test_two_texts_that_are_each_others_company_are_no_endless_question():
+    one, other = Candidate(1, 1, 0.0), Candidate(2, 2, 0.0)
+    one.company, other.company = other, one
+    assert not one.apart(7)

@@ -199,7 +199,8 @@ class Candidate:
         """Whether the others take turns and this member doesn't: it only sends what they send, or uses the settings they use."""
         if self.takes_turns:
             return self.pace.turns.apart(principal)
-        return self.company is not None and self.company.apart(principal)
+        company = self.company  # not what that one keeps company with: each may be the other's
+        return company is not None and company.takes_turns and company.pace.turns.apart(principal)
 
     def part(self, principal: int) -> bool:
         """Whether this member was seen to take turns with the others, where others do."""

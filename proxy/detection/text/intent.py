@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import re2
 
-from proxy.detection.text.pattern import GAPS, begins_word, split, width
+from proxy.detection.text.pattern import ANY_CHARACTERS, GAPS, begins_word, split, width
 from proxy.documents.strict_yaml import Document, Path, read_yaml
 from proxy.errors import ConfigError, Problem
 
@@ -60,8 +60,10 @@ class Intents:
         for place, found in enumerate(patterns.values()):
             for alternative in (one for pattern in found for one in split(pattern, ("|",))):
                 parts = split(alternative, GAPS)
+                if ANY_CHARACTERS not in alternative:  # behind such a gap a part may begin inside a word
+                    parts = [_begun(part) for part in parts]
                 first, *more = (places.setdefault(part, len(places)) for part in _telling(parts))
-                whole = _searched(_expanded(alternative)) if len(parts) > 1 else None
+                whole = _searched(_begun(_expanded(alternative))) if len(parts) > 1 else None
                 needed = sum((1 << part for part in more), 1 << first)
                 self._by_part.setdefault(first, []).append(_Pattern(1 << place, needed, whole))
         if places:
@@ -97,12 +99,16 @@ def _telling(parts: list[str]) -> list[str]:
     return [first, *others[:1]] if _searched(first)(_EVERYDAY) else [first]
 
 
+def _begun(pattern: str) -> str:
+    """The pattern, where words begin if it begins one: inside other words the automaton then rests in one state."""
+    return rf"\b(?:{pattern})" if begins_word(pattern) else pattern
+
+
 def _searched(*patterns: str) -> _Search:
     """A set, if only of one: it answers at a third of the cost of a match with positions."""
     together = re2.Set.SearchSet(_options())
     for pattern in patterns:
-        # Inside words that began otherwise the automaton then rests in one state.
-        together.Add(rf"\b(?:{pattern})" if begins_word(pattern) else pattern)
+        together.Add(pattern)
     together.Compile()
     search: _Search = together.Match
     return search
@@ -117,7 +123,7 @@ def _options() -> Any:
 
 
 def _expanded(pattern: str) -> str:
-    return pattern.replace(" ... ", _WORDS).replace("…", _CHARACTERS)
+    return pattern.replace(" ... ", _WORDS).replace(ANY_CHARACTERS, _CHARACTERS)
 
 
 def load_intents(files: Mapping[str, bytes]) -> Intents:

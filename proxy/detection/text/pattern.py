@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-GAPS: Final = (" ... ", "…")
+ANY_CHARACTERS: Final = "…"
+GAPS: Final = (" ... ", ANY_CHARACTERS)
 """Any words, any characters, of the same sentence."""
 
 _OPTIONAL: Final = ("?", "*", "{")

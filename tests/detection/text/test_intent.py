@@ -60,6 +60,12 @@ def test_a_pattern_that_begins_with_a_letter_begins_where_a_word_does():
     assert intents.bits("input:<noinput>")
 
 
+def test_behind_a_gap_of_any_characters_a_part_may_begin_inside_a_word():
+    intents = load_intents({"a.yaml": "intent: a\nmeans: b\npatterns: {en: ['write…sonnets']}".encode()})
+    assert intents.bits("write megasonnets")
+    assert not intents.bits("rewrite megasonnets")
+
+
 PATTERNS = (
     b"intent: a\nmeans: b\npatterns: {en: ['write ... poem', '(rate|score)s? ... (answer|text) ... scale', 'explain it|re-?think ... it']}"
 )
