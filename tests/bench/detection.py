@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -19,7 +22,8 @@ from proxy.detection.detector import Detector
 from proxy.drill.rota import DAY_S
 from tests.bench.detection_eval import baselines, costs, grid, report
 from tests.bench.detection_eval.cells import CellResult, run_cell
-from tests.bench.detection_eval.leak import leak
+from tests.bench.detection_eval.leak import Leak, leak
+from tests.bench.detection_eval.side_by_side import side_by_side
 from tests.bench.detection_eval.stats import weighted_threshold, wilson
 from tests.bench.detection_eval.traffic import pipelines
 from tests.bench.detection_eval.traffic.wording import RealWording
@@ -47,6 +51,8 @@ class Bench:
         self.results: list[CellResult] = []
         self.volumes: list[CellResult] = []
         self.threshold = 0.0
+        self.windows: baselines.MmdResult
+        self.leaked: Leak
         self.order: list[str] = []
 
     def say(self, text: str = "") -> None:
@@ -57,42 +63,51 @@ class Bench:
     def progress(self, text: str) -> None:
         sys.stderr.write(f"[{perf_counter() - self.begun:6.0f} s] {text}\n")
 
-    def measure(self) -> None:
-        """Reference world, then every cell."""
+    def measure(self, processes: int) -> None:
+        """The reference world, every cell, the baselines and the leak check."""
         scale, setting = self.scale, self.setting
         warm = setting.warm()
-        self.reference = list(self._reference(warm))
+        entries = [*grid.headline(self.attacks, scale), *grid.grid(self.attacks, scale), *grid.beyond(), *grid.large(self.attacks, scale)]
+        volumes = grid.volume(self.attacks, scale)
+        enforced = [entry._replace(row=f"{entry.row[:14]}, ladder enforced") for entry in volumes] if scale is grid.FULL else []
+        self.order = [entry.row for entry in (*entries, *volumes, *enforced)]
+        cells = sorted(grid.packed(entries, scale.most_attackers), key=grid.size, reverse=True)
+        chosen = [attack.pipeline for attack in self.attacks if attack.templated][: 6 if scale is grid.QUICK else 12]
+        run = partial(run_cell, setting, warm)
+        work: list[Callable[[], Any]] = [
+            partial(self._reference, warm),
+            partial(run, volumes, days=scale.volume_days),
+            *([partial(run, enforced, days=scale.volume_days, ladder=True)] if enforced else []),
+            partial(baselines.mmd, setting, chosen, scale.dilutions, benign_streams=scale.mmd_streams, repeats=1),
+            partial(leak, setting, self.attacks, 800),
+            *(partial(run, cell) for cell in cells),
+        ]
+        self.progress(f"{len(cells)} cells in {processes} processes")
+        found = side_by_side(work, processes)
+        self.reference = next(found)
         self.threshold = weighted_threshold(report.weighted(self.reference), 0.001)
         self.progress(f"reference: {len(self.reference):,} honest account-days")
-        entries = [*grid.headline(self.attacks, scale), *grid.grid(self.attacks, scale), *grid.beyond(), *grid.large(self.attacks, scale)]
-        self.order = [entry.row for entry in entries]
-        for cell in grid.packed(entries, scale.most_attackers):
-            self.results.append(run_cell(setting, warm, cell))
-            self.progress(f"{len(cell)} campaigns, {self.results[-1].watcher.requests:,} requests")
-        volumes = grid.volume(self.attacks, scale)
-        self.order += [entry.row for entry in volumes]
-        self.volumes.append(run_cell(setting, warm, volumes, days=scale.volume_days))
+        self.volumes = [next(found) for _ in range(2 if enforced else 1)]
         self.progress("volumes")
-        if scale is grid.FULL:
-            enforced = [entry._replace(row=f"{entry.row[:14]}, ladder enforced") for entry in volumes]
-            self.order += [entry.row for entry in enforced]
-            self.volumes.append(run_cell(setting, warm, enforced, days=scale.volume_days, ladder=True))
-            self.progress("volumes with the ladder enforced")
+        self.windows, self.leaked = next(found), next(found)
+        for cell, result in zip(cells, found, strict=True):
+            self.results.append(result)
+            self.progress(f"{cell[0].row}: {len(cell)} campaigns, {result.cost.requests:,} requests")
 
-    def _reference(self, warm: Detector) -> Iterator[tuple[str, int, float]]:
+    def _reference(self, warm: Detector) -> list[tuple[str, int, float]]:
         days: dict[tuple[str, int], tuple[str, int, float]] = {}
         for exchange, outcome in self.setting.judged_days(warm, self.scale.reference_days, self.scale.reference_accounts):
             key = exchange.observation.account, int((exchange.at - self.setting.start) // DAY_S)
             _, level, score = days.get(key, ("", 0, 0.0))
             days[key] = exchange.label, max(level, outcome.signals.level), max(score, outcome.signals.score)
-        return iter(days.values())
+        return list(days.values())
 
     def head(self) -> None:
         shared = "../shared/data" if self.setting.real else "own generators (../shared/data is absent)"
         self.say(f"Detection, {self.setting.split} half. Words, templates, rates and lengths: {shared}.")
         self.say(
             f"Honest accounts: {self.scale.reference_accounts:,} over {max(self.scale.reference_days - 1, 1)} judged days for false positives, {self.scale.honest:,} beside each cell's campaigns; "
-            f"a cell's day has {self.scale.day_s / 3600:.0f} h. A sweep every 15 s. Campaign accounts show clients and networks of their own unless a row says otherwise. The brake is off in cells, where campaign accounts are far more of the population than in the world."
+            f"a cell's day has {self.scale.day_s / 3600:.0f} h. The campaigns of a row share its cells, and no other row's are in them. A sweep every 15 s. Campaign accounts show clients and networks of their own unless a row says otherwise. The brake is off in cells, where campaign accounts are far more of the population than in the world."
         )
         self.say(
             f"Caught: the highest score within the day passed {self.threshold:.4f}, which 0.1 % of honest account-days pass (waived synthetic data apart; look-alikes, a quarter of the accounts here, weigh as one in twenty). Levels: as shipped. "
@@ -166,7 +181,7 @@ class Bench:
 
     def compare(self) -> None:
         """The two baselines, on the same traffic."""
-        scale, setting = self.scale, self.setting
+        scale = self.scale
         dilution = {
             name: float(row.removeprefix("template/").rstrip("%")) / 100
             for result in self.results
@@ -176,9 +191,7 @@ class Bench:
         }
         heads = [result for result in self.results if any(row.startswith("template/") for row in result.rows)]
         limit, caught = baselines.rate_limit(heads, dilution)
-        chosen = [attack.pipeline for attack in self.attacks if attack.templated][: 6 if scale is grid.QUICK else 12]
-        test = baselines.mmd(setting, chosen, scale.dilutions, benign_streams=scale.mmd_streams, repeats=1)
-        self.progress("baselines")
+        test = self.windows
         self.say()
         self.say(
             "Baselines on the same traffic, thresholds at 0.1 % of honest accounts or windows (the highest of them where there are fewer than 1,000); detection of 100 accounts of 26 requests beside them:"
@@ -208,7 +221,7 @@ class Bench:
             self._target(f"ahead of each baseline on own accounts at {share:.0%}", "", baseline, this, least=True)
 
     def check_leak(self) -> None:
-        found = leak(self.setting, self.attacks, 800)
+        found = self.leaked
         self.say()
         self.say(
             f"Leak check, {found.honest:,} honest and {found.attackers:,} campaign accounts, trained on half of the pipelines and judged on the others. Who sends (client, network, age, tier, model): "
@@ -218,9 +231,9 @@ class Bench:
     def cost(self) -> None:
         small, large = costs.request_cost(2000, 2000), costs.request_cost(200_000, 60)
         memory = costs.memory_cost(self.scale.memory_accounts, 2)
-        requests = sum(result.watcher.requests for result in self.results)
-        spent = sum(result.watcher.spent_s for result in self.results) / max(requests, 1) * 1e6
-        swept = sum(result.watcher.swept_s for result in self.results) / max(sum(result.watcher.sweeps for result in self.results), 1) * 1e3
+        costs_of = [result.cost for result in self.results]
+        spent = sum(cost.spent_s for cost in costs_of) / max(sum(cost.requests for cost in costs_of), 1) * 1e6
+        swept = sum(cost.swept_s for cost in costs_of) / max(sum(cost.sweeps for cost in costs_of), 1) * 1e3
         self.say()
         self.say(
             f"CPU a request (assess, started, finished): 2 kB prompt {small.median_us:.0f} us median, {small.p99_us:.0f} us p99 (target 100 us); 200 kB prompt {large.median_us:.0f} us; mean over all cells {spent:.0f} us; a sweep {swept:.2f} ms."
@@ -247,11 +260,12 @@ def main() -> None:
         "--half", choices=("judge", "fit"), default="judge", help="which half of prompts and templates; tune on fit, report judge"
     )
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="parts of the run side by side; figures are the same")
     parser.add_argument("--out", type=Path, help="write the table to a file as well")
     chosen = parser.parse_args()
     gc.set_threshold(200_000, 50, 50)  # millions of live tuples make frequent collections most of the time spent
     bench = Bench(grid.FULL if chosen.full else grid.QUICK, chosen.half, chosen.seed)
-    bench.measure()
+    bench.measure(chosen.processes)
     bench.head()
     bench.tables()
     bench.compare()

@@ -52,8 +52,8 @@ class Board:
         self._numbers = 0
         self._now = 0.0
         self._raised = False
-        self._grown: set[Candidate] = set()
-        """Candidates that have more members in common with others than at the last sweep."""
+        self._grown: dict[Candidate, None] = {}
+        """Candidates that have more members in common with others than at the last sweep; ordered, so that a run repeats exactly."""
 
     def get(self, number: int) -> Candidate | None:
         """The candidate of a number, wherever it was merged into."""
@@ -140,7 +140,7 @@ class Board:
         for number in account.memberships:
             other = self.get(number)
             if other is not None and other is not candidate and other.texts:
-                self._grown.add(candidate)
+                self._grown[candidate] = None
                 candidate.common[other.number] = other.common[candidate.number] = candidate.common.get(other.number, 0) + 1
 
     def judge(self, now: float, wake: Callable[[Candidate], None]) -> None:
@@ -170,7 +170,7 @@ class Board:
         candidate.tested = candidate.sendings
 
     def _join(self, now: float, wake: Callable[[Candidate], None]) -> None:
-        grown, self._grown = self._grown, set()
+        grown, self._grown = self._grown, {}
         for candidate in grown:
             for number, common in list(candidate.common.items()):
                 if candidate.number not in self.candidates:

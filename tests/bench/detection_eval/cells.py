@@ -51,13 +51,23 @@ class Fate:
     recent: deque[float] = field(default_factory=deque)
 
 
+class Cost(NamedTuple):
+    """What the detector took in a cell."""
+
+    requests: int
+    spent_s: float
+    sweeps: int
+    swept_s: float
+
+
 class CellResult(NamedTuple):
     fates: dict[str, Fate]
     timelines: dict[str, CampaignTimeline]
     rows: dict[str, list[str]]
     """Names of the campaigns of each row."""
-    watcher: Watcher
-    end: float
+    cost: Cost
+    touched: dict[str, list[str]]
+    """For each kind of honest account that reached level 2, what was held against one of them."""
 
 
 def run_cell(setting: Setting, warm: Detector, entries: list[Entry], *, days: int = 1, ladder: bool = False) -> CellResult:
@@ -92,7 +102,18 @@ def run_cell(setting: Setting, warm: Detector, entries: list[Entry], *, days: in
         _raise(fate, outcome.signals)
     for holder, fate in fates.items():
         _raise(fate, watcher.detector.assess(holder, end))
-    return CellResult(fates, {one.name: one for one in timeline.campaigns()}, dict(rows), watcher, end)
+    cost = Cost(watcher.requests, watcher.spent_s, watcher.sweeps, watcher.swept_s)
+    return CellResult(fates, {one.name: one for one in timeline.campaigns()}, dict(rows), cost, _touched(watcher.detector, fates, end))
+
+
+def _touched(detector: Detector, fates: dict[str, Fate], end: float) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for holder, fate in fates.items():
+        if not fate.campaign and fate.level >= 2 and fate.label not in found:
+            report = detector.account(holder, end)
+            evidence = report.evidence if report else ()
+            found[fate.label] = [f"level {fate.level}: [{one.family} {one.log10:+.2f}] {one.sentence}" for one in evidence]
+    return found
 
 
 def _own_words(pipeline: Pipeline, rng: Random) -> Pipeline:

@@ -102,23 +102,19 @@ def beyond() -> list[Entry]:
 
 
 def packed(entries: list[Entry], most: int) -> list[list[Entry]]:
-    """Cells with at most `most` campaign accounts each, unless one campaign alone has more. No two rows of one pipeline share a cell.
-
-    Pools that use the same settings at the same time hide each other's pace; what that costs has a row of its own.
-    """
+    """Cells of one row each, so that no row's figure depends on which others are measured; with at most `most` campaign accounts, unless one campaign alone has more."""
     cells: list[list[Entry]] = []
-    for entry in sorted(entries, key=_size, reverse=True):
-        fitting = [
-            cell
-            for cell in cells
-            if sum(map(_size, cell)) + _size(entry) <= most and all(other.pipeline.name != entry.pipeline.name for other in cell)
-        ]
-        if not fitting:
-            fitting = [[]]
-            cells += fitting
-        min(fitting, key=lambda cell: sum(map(_size, cell))).append(entry)
+    for row in dict.fromkeys(entry.row for entry in entries):
+        cell: list[Entry] = []
+        for entry in (entry for entry in entries if entry.row == row):
+            if cell and size([*cell, entry]) > most:
+                cells.append(cell)
+                cell = []
+            cell.append(entry)
+        cells.append(cell)
     return cells
 
 
-def _size(entry: Entry) -> int:
-    return entry.shape.accounts * entry.copies
+def size(cell: list[Entry]) -> int:
+    """Campaign accounts of a cell."""
+    return sum(entry.shape.accounts * entry.copies for entry in cell)

@@ -183,12 +183,6 @@ def worst(results: list[CellResult], threshold: float, count: int = 12) -> Itera
     )
     for one in missed[:count]:
         yield f"missed  {one.share:6.1%} caught  {one.name}"
-    shown: set[str] = set()
-    for result in results:
-        for holder, fate in result.fates.items():
-            if fate.campaign or fate.level < 2 or fate.label in shown:
-                continue
-            shown.add(fate.label)
-            report = result.watcher.detector.account(holder, result.end)
-            for evidence in report.evidence if report else ():
-                yield f"touched {fate.label} level {fate.level}: [{evidence.family} {evidence.log10:+.2f}] {evidence.sentence}"
+    touched = {label: told for result in results for label, told in result.touched.items()}
+    for label, told in touched.items():
+        yield from (f"touched {label} {line}" for line in told)
