@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import Final
+from typing import Annotated, Final
 
 import typer
+
+from proxy import VERSION
 
 _MODULES: Final = {
     "serve": "serve",
@@ -39,14 +41,22 @@ def build(asked: str = "") -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback()(_only_a_group)
+    app.callback()(_options)
     modules = [_MODULES[asked]] if asked in _MODULES else dict.fromkeys(_MODULES.values())
     for module in modules:
         import_module(f"proxy.cli.{module}").register(app)
     return app
 
 
-def _only_a_group() -> None:
+def _told(asked: bool) -> None:
+    if asked:
+        print(VERSION)
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_told)] = False,
+) -> None:
     """Enforce a model provider's terms of service in front of its endpoints."""
 
 

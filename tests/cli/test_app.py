@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from proxy import VERSION
 from tests.cli.running import ROOT, SHIPPED, run, started
 
 COMMANDS = [
@@ -26,6 +27,12 @@ def test_every_command_helps_and_shows_an_example(command):
 @pytest.mark.parametrize("group", [(), ("presets",), ("waivers",), ("bank",), ("audit",)], ids=" ".join)
 def test_a_group_without_a_command_helps(group):
     assert "Usage" in run(*group).output
+
+
+def test_the_version_is_the_packages():
+    told = run("--version")
+    assert told.exit_code == 0
+    assert told.stdout.strip() == VERSION
 
 
 def test_every_command_is_in_the_list_above():

@@ -15,6 +15,7 @@ from proxy.adapters.demo.openai.chat import CREATED, choices_of, usage_of
 
 MODELS: Final = (
     "demo",
+    "demo-small",
     "demo-reasoner",
     "demo-slow",
     "demo-long",
