@@ -9,7 +9,7 @@ run: $(VENV)/run.stamp
 	$(BIN)/python -m proxy serve
 
 test: $(VENV)/dev.stamp lint
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
