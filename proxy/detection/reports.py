@@ -31,7 +31,7 @@ def account_report(account: Account, reviewer: Reviewer, now: float) -> AccountR
         note=account.standing.note,
         hours=tuple(account.hours),
         output_tokens=tuple(account.outputs),
-        distinct_prompts=account.prompts.count(),
+        distinct_prompts=account.prompts.estimate(),
         in_flight_mean=moments.mean,
         in_flight_variance=moments.variance,
     )

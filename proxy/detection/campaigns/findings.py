@@ -103,7 +103,7 @@ def _intent(candidate: Candidate, intents: Intents) -> Iterator[_Raw]:
 
 def _harvest(candidate: Candidate, shares: Shares) -> Iterator[_Raw]:
     single = 1.0 - candidate.continued / candidate.sendings
-    distinct = candidate.prompts.count()
+    distinct = candidate.prompts.estimate()
     common = candidate.sendings / (max(distinct, 1.0) * candidate.size)
     if candidate.texts and common >= COMMON_PROMPTS:
         told = f"they send the same some {distinct:.0f} prompts, each by {common:.0%} of the accounts: an exercise, a job or a joke"
@@ -129,7 +129,7 @@ def _harvest(candidate: Candidate, shares: Shares) -> Iterator[_Raw]:
 
 def _bank(candidate: Candidate, shares: Shares) -> Iterator[_Raw]:
     share = candidate.banked / candidate.sendings
-    questions = candidate.questions.count()
+    questions = candidate.questions.estimate()
     if share > max(0.3, min(0.7, 3.0 * shares.banked)) and questions >= FEW_QUESTIONS:
         told = f"{share:.0%} of {candidate.sendings} sendings carry a question of a published bank, some {questions:.0f} different ones"
         yield "bank.shared", share, told

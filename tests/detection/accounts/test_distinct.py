@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,7 +19,7 @@ def sketch(values):
 
 @pytest.mark.parametrize("count", [0, 1, 10, 100, 5000])
 def test_the_estimate_is_near_the_truth(count):
-    assert sketch(range(count)).count() == pytest.approx(count, rel=0.4, abs=0.5)
+    assert sketch(range(count)).estimate() == pytest.approx(count, rel=0.4, abs=0.5)
 
 
 @settings(max_examples=40, deadline=None)
@@ -30,4 +32,12 @@ def test_sketches_merge_in_any_order(parts, random):
     other = Distinct()
     for part in parts:
         other.merge(sketch(part))
-    assert one.registers == other.registers == sketch(value for part in parts for value in part).registers
+    assert one == other == sketch(value for part in parts for value in part)
+
+
+def test_a_copy_counts_on_for_itself():
+    made = sketch(range(100))
+    copied = deepcopy(made)
+    copied.merge(sketch(range(100, 200)))
+    assert made == sketch(range(100))
+    assert copied == sketch(range(200))
