@@ -6,13 +6,15 @@ fields with their defaults and meanings, so every field carries its documentatio
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from proxy.documents.together import Conflict, validated
 from proxy.identity.address import Trust
 from proxy.identity.networks import is_loopback, parse_network
 
@@ -254,19 +256,19 @@ class Settings(BaseSettings):
     tracing: Tracing = Field(Tracing(), description="Traces.")
     shutdown: Shutdown = Field(Shutdown(), description="Shutdown.")
 
-    @model_validator(mode="after")
-    def _admin_token_off_loopback(self) -> Settings:
+    @model_validator(mode="wrap")
+    @classmethod
+    def _all_at_once(cls, values: Any, handler: ModelWrapValidatorHandler[Settings]) -> Settings:
+        return validated(values, handler, cls._conflicts)
+
+    def _conflicts(self) -> Iterator[Conflict]:
         loopback = self.admin.host == "localhost" or is_loopback(self.admin.host)
         if not loopback and not (self.admin.token or self.admin.token_file):
-            raise ValueError("admin.host is not loopback: set admin.token or admin.token_file")
-        return self
-
-    @model_validator(mode="after")
-    def _shared_limits_need_a_shared_key(self) -> Settings:
+            yield ("admin", "host"), frozenset({"admin"}), "isn't loopback: set admin.token or admin.token_file"
         # Key names in the store are keyed digests: replicas with keys of their own would count apart, silently.
         if self.state.kind == "redis" and not (self.identity.digest_key or self.identity.digest_key_file):
-            raise ValueError("state.kind is redis: set identity.digest_key or identity.digest_key_file, the same on all replicas")
-        return self
+            told = "a store that is shared: set identity.digest_key or identity.digest_key_file, the same on all replicas"
+            yield ("state", "kind"), frozenset({"state", "identity"}), told
 
     @classmethod
     def settings_customise_sources(

@@ -43,6 +43,19 @@ def test_a_setting_that_can_not_be_meant_is_refused(tmp_path, text, what):
     assert any(what in line for line in problems(tmp_path, text))
 
 
+def test_what_sections_ask_of_each_other_is_told_with_all_the_rest(tmp_path, monkeypatch):
+    monkeypatch.setenv("TOSPROXY_STATE__KIND", "redis")
+    told = problems(tmp_path, "admin: {host: 0.0.0.0}\nlisten: {port: many}\n")
+    assert len(told) == 3
+    assert any(":1:15: admin.host: isn't loopback" in line for line in told)
+    assert any("TOSPROXY_STATE__KIND" in line and "the same on all replicas" in line for line in told)
+
+
+def test_a_section_that_can_not_be_read_is_compared_with_nothing(tmp_path):
+    told = problems(tmp_path, "admin: {host: 0.0.0.0, port: many}\n")
+    assert ["admin.port" in line for line in told] == [True]
+
+
 def test_the_environment_outweighs_the_file(tmp_path, monkeypatch):
     path = tmp_path / "s.yaml"
     path.write_text("listen: {port: 1111, host: 127.0.0.2}\n")
