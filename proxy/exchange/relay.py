@@ -21,6 +21,7 @@ from proxy.dialects.dialect import Dialect
 from proxy.errors import UpstreamError
 from proxy.exchange.budget import Allowance, Cut
 from proxy.inspection.inspector import Inspector, inspector_for
+from proxy.limits.costs import uncounted_output
 
 WHOLE_ANSWER_BYTES: Final = 64 * 1024
 """Answers up to this size leave as one buffer; longer ones and streams are relayed piece by piece."""
@@ -196,4 +197,4 @@ def _usage(outgoing: Outgoing, inspector: Inspector, status: int) -> Usage:
         return NO_USAGE
     if outgoing.prepaid is not None:
         return outgoing.prepaid
-    return Usage(call.input_tokens, inspector.output_estimate, estimated=True) if call.model else NO_USAGE
+    return Usage(call.input_tokens, inspector.output_estimate or uncounted_output(call), estimated=True) if call.model else NO_USAGE

@@ -29,6 +29,9 @@ NO_OUTPUT: Final = frozenset({
 })  # fmt: skip
 """Endpoints at which no model writes: a caller that spent its tokens, without debt, may still list the models."""
 
+UNCOUNTED: Final = ("image", "audio.speech")
+"""How the names of endpoints begin whose answers hold nothing that can be counted: pictures and sound."""
+
 _MOST_TOKENS: Final = 1 << 40
 """A hostile max_tokens has any number of digits; more than this is above every burst anyway."""
 
@@ -83,6 +86,11 @@ def output_estimate(call: ModelCall, expected: int = DEFAULT_OUTPUT_TOKENS) -> i
     if n == 1 and batch_size <= 1 and each <= _MOST_TOKENS:
         return each
     return min(each, _MOST_TOKENS) * min(max(n, 1), _MOST_TOKENS) * min(max(batch_size, 1), _MOST_TOKENS)
+
+
+def uncounted_output(call: ModelCall) -> int:
+    """Output tokens of an answer that told no usage and holds nothing to count: what was reserved for it."""
+    return output_estimate(call) if call.endpoint.startswith(UNCOUNTED) else 0
 
 
 def tokens(call: ModelCall, expected_output_tokens: int = DEFAULT_OUTPUT_TOKENS) -> tuple[int, int]:

@@ -129,6 +129,30 @@ def test_tokens_that_bedrock_tells_in_headers_are_what_the_answer_costs(front):
 
 
 @pytest.mark.parametrize(
+    ("path", "body", "answer", "output"),
+    [
+        (
+            "/v1/images/generations",
+            b'{"model":"m","prompt":"a cat","n":2}',
+            b'{"data":[{"b64_json":"aGk="},{"b64_json":"aGk="}]}',
+            2 * 1024,
+        ),
+        ("/v1/audio/speech", b'{"model":"m","input":"hello","voice":"alloy"}', b'"sound"', 1024),
+        ("/v1/embeddings", b'{"model":"m","input":"hello"}', b'{"data":[]}', 0),
+    ],
+)
+def test_pictures_and_sound_that_tell_no_usage_cost_what_was_reserved_for_them(front, path, body, answer, output):
+    def script(connection: socket.socket, request: bytes) -> bool:
+        connection.sendall(_json(answer))
+        return False
+
+    proxy, records = _front(front, script)
+    proxy.raw(_request(body).replace(b"/v1/chat/completions", path.encode()))
+    assert [(record.usage.output_tokens, record.usage.estimated) for record in records] == [(output, True)]
+    assert _left(proxy) == pytest.approx(BURST - output - records[0].usage.input_tokens, abs=1)
+
+
+@pytest.mark.parametrize(
     ("body", "begun", "cost"),
     [
         pytest.param(WHOLE, b"", INPUT, id="before the answer"),
