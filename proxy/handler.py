@@ -43,6 +43,7 @@ from proxy.exchange.uploads import Judged, decide_upload
 from proxy.exchange.watching import Watching
 from proxy.identity.caller import Caller
 from proxy.identity.identify import Sources, identify
+from proxy.inspection.shapes.shape import OPEN_THOUGHT
 from proxy.policy.ruleset import Ruleset
 from proxy.settings import Caps
 
@@ -246,13 +247,15 @@ class Handler:
         upstream = choose(self.world.upstreams, head.path, decision.call.model)
         if upstream is None:
             return None
-        call, document, hide_usage, changed = decision.call, asked.document, False, False
+        call, document, strips, hide_usage, changed = decision.call, asked.document, decision.strips, False, False
         if decision.clamps and document:
             aliases = decision.rules.vocabulary.models.aliases
             document, call, record.clamped = rewrite.clamp(route, document, call, decision.clamps, aliases)
             changed = bool(record.clamped)
-        if "reasoning" in decision.strips:
+        if "reasoning" in strips:
             changed = rewrite.keep_reasoning_apart(document) or changed
+            if call.model in upstream.opens_thought:
+                strips |= {OPEN_THOUGHT}
         if decision.counts_tokens and call.stream:
             hide_usage = rewrite.force_usage(route, document)
         sent = orjson.dumps(document) if changed or hide_usage else asked.raw
@@ -260,7 +263,7 @@ class Handler:
         target = f"{head.path}?{head.query}" if head.query else head.path
         lines = upstream_headers(head, upstream.replaced) + way
         return Outgoing(
-            upstream, upstream.head(head.method, target, lines, len(sent)), sent, route.dialect, call, decision.strips, hide_usage,
+            upstream, upstream.head(head.method, target, lines, len(sent)), sent, route.dialect, call, strips, hide_usage,
             head.method == "HEAD", head.http10, own_headers(route, decision, record), allowance, decision.prepaid, watching.began,
         )  # fmt: skip
 

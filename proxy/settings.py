@@ -94,6 +94,10 @@ class Upstream(Section):
     ca: Path | None = Field(None, description="PEM file of authorities to trust instead of the system's.")
     client_certificate: Path | None = Field(None, description="PEM file with a client certificate and its key (mTLS).")
     fresh_connections: bool = Field(False, description="Never reuse a connection between requests.")
+    opens_thought: tuple[str, ...] = Field(
+        (),
+        description="Models, written like `models`, whose chat template opens <think> itself: stripped reasoning begins with their first word.",
+    )
 
     @field_validator("url")
     @classmethod

@@ -80,14 +80,29 @@ class Answer(NamedTuple):
         _drop(self.connection)
 
 
+class Models:
+    """Names of models, with * at the end for a prefix."""
+
+    __slots__ = ("_exact", "_prefixes", "none")
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self._prefixes = tuple(name.removesuffix("*") for name in names if name.endswith("*"))
+        self._exact = frozenset(name for name in names if not name.endswith("*"))
+        self.none = not names
+
+    def __contains__(self, model: str) -> bool:
+        return model in self._exact or model.startswith(self._prefixes)
+
+
 class Upstream:
     """One configured model endpoint with its pool of connections."""
 
     def __init__(self, settings: UpstreamSettings, secrets: list[tuple[str, Secret]], certificates: Certificates | None = None) -> None:
         self.name = settings.name
         self.paths = settings.paths
-        self.models = tuple(model.removesuffix("*") for model in settings.models if model.endswith("*"))
-        self.exact_models = frozenset(model for model in settings.models if not model.endswith("*"))
+        self.models = Models(settings.models)
+        self.opens_thought = Models(settings.opens_thought)
+        """Models whose text begins inside a thought."""
         self.replaced = frozenset(name for name, _ in secrets)
         self._secrets = secrets
         self._read_s = settings.read_s
@@ -120,9 +135,7 @@ class Upstream:
         """Whether a request for this path and model goes here."""
         if self.paths and not path.startswith(self.paths):
             return False
-        if not self.models and not self.exact_models:
-            return True
-        return model in self.exact_models or (bool(self.models) and model.startswith(self.models))
+        return self.models.none or model in self.models
 
     def head(self, method: str, target: str, headers: str, length: int) -> bytes:
         """The request head to send: `target` is a checked path with query, `headers` a block of checked lines."""

@@ -6,7 +6,7 @@ from typing import Final
 
 import orjson
 
-from proxy.inspection.shapes.shape import Fate, Json, LeadingThought, Shape, drop
+from proxy.inspection.shapes.shape import OPEN_THOUGHT, Fate, Json, LeadingThought, Shape, drop
 from proxy.inspection.tally import Tally, count
 
 _REASONING_KEYS: Final = frozenset({"thinking"})
@@ -37,7 +37,7 @@ class ThinkingStripper:
     def __init__(self, strips: frozenset[str]) -> None:
         self._reasoning = "reasoning" in strips
         self._logprobs = "logprobs" in strips
-        self._thought = LeadingThought()
+        self._thought = LeadingThought(opened=OPEN_THOUGHT in strips)
 
     def body(self, answer: Json) -> bool:
         """Strip a whole answer."""

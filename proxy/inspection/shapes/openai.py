@@ -7,7 +7,7 @@ from typing import Final
 import orjson
 
 from proxy.inspection.shapes import responses
-from proxy.inspection.shapes.shape import Fate, Json, LeadingThought, Shape, drop, report_openai_usage
+from proxy.inspection.shapes.shape import OPEN_THOUGHT, Fate, Json, LeadingThought, Shape, drop, report_openai_usage
 from proxy.inspection.tally import Tally, count
 
 REASONING_KEYS: Final = frozenset({"reasoning_content", "reasoning", "reasoning_details", "thinking_blocks", "thinking"})
@@ -89,6 +89,7 @@ class ChatStripper:
         self._reasoning = "reasoning" in strips
         self._logprobs = "logprobs" in strips
         self._usage = "usage" in strips
+        self._opened = OPEN_THOUGHT in strips
         self._thoughts: dict[int, LeadingThought] = {}
 
     def body(self, answer: Json) -> bool:
@@ -97,7 +98,7 @@ class ChatStripper:
         for choice in answer.get("choices") or ():
             changed |= self._choice(choice, choice.get("message"))
             if self._reasoning:
-                changed |= _untag(choice, choice.get("message"), LeadingThought(), last=True)
+                changed |= _untag(choice, choice.get("message"), LeadingThought(opened=self._opened), last=True)
         return changed
 
     def event(self, event: Json) -> Fate:
@@ -127,7 +128,7 @@ class ChatStripper:
         if thought is None:
             if len(self._thoughts) >= _MAX_CHOICES:
                 raise ValueError("more choices than any API gives")
-            thought = self._thoughts[index] = LeadingThought()
+            thought = self._thoughts[index] = LeadingThought(opened=self._opened)
         return thought
 
     def _envelope(self, holder: Json) -> bool:

@@ -107,19 +107,24 @@ def drop(holder: Json, keys: frozenset[str]) -> bool:
     return found
 
 
+OPEN_THOUGHT: Final = "open thought"
+"""Stands among the parts to strip where the model's text begins inside a thought."""
+
+
 class LeadingThought:
     """Text that opens with a tag around a thought.
 
     `<think>` is what llama.cpp, vLLM and Ollama relay when no reasoning parser is set, `<thought>` what Gemini's compatible paths write,
     `<reasoning>` what Bedrock's InvokeModel puts before the answers of gpt-oss.
-    Reasoning without the opening tag, which some chat templates put into the prompt instead, looks like any other text.
+    Without the opening tag, which some chat templates put into the prompt, a thought looks like any other text: OPEN_THOUGHT tells.
     """
 
     __slots__ = ("_closing", "_held", "_over")
 
-    def __init__(self) -> None:
+    def __init__(self, *, opened: bool = False) -> None:
+        """`opened`: the prompt ended with <think>, so that the text begins inside the thought."""
         self._held = ""
-        self._closing = ""
+        self._closing = _TAGS["<think>"] if opened else ""
         """What ends the thought that has begun."""
         self._over = False
 
