@@ -46,6 +46,10 @@ def test_every_command_named_exists(path):
     assert named <= _commands()
 
 
+def test_the_output_shown_is_that_of_the_shipped_policies():
+    assert set(re.findall(r"sha256:[0-9a-f]+", README)) == {told("check", ROOT / "policies")["revision"]}
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_metric_named_exists(path):
     known = {metric.name for metric in METRICS}
