@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from proxy.detection.text.words import Words, powers
+from proxy.detection.text.words import Words, constant, powers
 
 Packed = bytes
 """Fingerprints, eight bytes each in the machine's order: a fifth of what a tuple of them takes."""
@@ -28,8 +28,9 @@ _BASE: Final = 0xD6E8FEB86659FD93
 _SPAN: Final = 10_000  # more words than any piece can hold
 _POWERS: Final = powers(_BASE, _SPAN)
 _INVERSES: Final = powers(pow(_BASE, -1, 1 << 64), _SPAN)
-_MIX: Final = np.uint64(0xFF51AFD7ED558CCD)  # the finaliser of MurmurHash3 (public domain)
-_LOW: Final = np.uint64(ONE_IN - 1)
+_MIX: Final = constant(0xFF51AFD7ED558CCD)  # the finaliser of MurmurHash3 (public domain)
+_HALF, _REST = constant(33), constant(29)
+_LOW: Final = constant(ONE_IN - 1)
 
 
 def unpacked(packed: Packed) -> memoryview[int]:
@@ -51,9 +52,9 @@ def runs(sums: Words, length: int) -> Words:
     if count <= 0:
         return sums[:0]
     hashes: Words = (sums[length:] - sums[:count]) * _INVERSES[:count]
-    hashes ^= hashes >> np.uint64(33)
+    hashes ^= hashes >> _HALF
     hashes *= _MIX
-    hashes ^= hashes >> np.uint64(29)
+    hashes ^= hashes >> _REST
     return hashes
 
 

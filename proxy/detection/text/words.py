@@ -29,6 +29,11 @@ _BASE: Final = 0x9E3779B97F4A7C15  # odd, so that its powers have inverses modul
 _SEPARATOR: Final = 0
 
 
+def constant(value: int) -> NDArray[np.uint64]:
+    """A number to calculate with: numpy takes two thirds of the time that a scalar of its own takes."""
+    return np.array(value, np.uint64)
+
+
 def powers(base: int, count: int) -> NDArray[np.uint64]:
     """1, base, base**2, ... modulo 2**64."""
     values = np.full(count, base, np.uint64)
@@ -38,7 +43,7 @@ def powers(base: int, count: int) -> NDArray[np.uint64]:
 
 _POWERS: Final = powers(_BASE, _LIMIT + 2)
 _INVERSES_BEHIND: Final = powers(pow(_BASE, -1, 1 << 64), _LIMIT + 2)[1:]
-_HALF: Final = np.uint64(31)
+_HALF: Final = constant(31)
 
 
 def _alone(code: int) -> bool:
