@@ -76,11 +76,19 @@ class Extractor:
 
     def extract(self, texts: Sequence[Text], conversations: Collection[int]) -> Extraction:
         """Read what is new in `texts`, given the chain hashes of the account's recent conversations."""
-        digests = [xxh3_64_intdigest(text.text.encode("utf-8", "replace")) for text in texts]
+        digests: list[int] = []
+        systems: list[int] = []
+        asked: list[int] = []
+        for place, (role, said) in enumerate(texts):
+            digests.append(xxh3_64_intdigest(said.encode("utf-8", "replace")))
+            if role == "system":
+                systems.append(place)
+            elif role != "assistant":
+                asked.append(place)
         new_from, chain = _continued(digests, conversations)
-        systems = [place for place, text in enumerate(texts) if text.role == "system"][:NEW_TEXTS]
-        readings = [self._remembered(digests[place], texts[place].text) for place in systems]
-        new = [place for place in range(new_from, len(texts)) if texts[place].role not in {"system", "assistant"}]
+        readings = [self._remembered(digests[place], texts[place].text) for place in systems[:NEW_TEXTS]]
+        read_before = len(readings)
+        new = [place for place in asked if place >= new_from] if new_from else asked
         if len(new) > 2 * NEW_TEXTS:
             new = new[:NEW_TEXTS] + new[-NEW_TEXTS:]
         if new_from:
@@ -90,7 +98,7 @@ class Extractor:
             exact = (exact * _EXACT + digests[place]) & _MASK
             readings.append(self.read(texts[place].text))
         if new and not new_from:
-            self._keep(digests[new[0]], readings[len(systems)])
+            self._keep(digests[new[0]], readings[read_before])
         continues = new_from > 0 and any(texts[place].role in {"user", "input"} for place in new)
         return _joined(readings, exact, continues=continues, chain=chain)
 
