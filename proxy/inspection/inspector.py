@@ -151,7 +151,7 @@ class OpaqueInspector:
 def inspector_for(dialect: str, endpoint: str, content_type: str, strips: frozenset[str], *, hide_usage: bool, status: int) -> Inspector:
     """The inspector for one answer, from its head.
 
-    `strips` holds any of `reasoning` and `logprobs`; `hide_usage` says that the proxy asked for the stream's usage and the
+    `strips` holds any of `reasoning` and `logprobs`, and with the first OPEN_THOUGHT; `hide_usage` says that the proxy asked for the stream's usage and the
     client didn't. An answer of no known dialect, from an endpoint that a policy passes unread, can't be stripped.
     """
     if status >= FIRST_ERROR_STATUS:

@@ -205,6 +205,7 @@ class Bench:
         for share in scale.dilutions:
             hits, cases = caught.get(share, (0, 0))
             this = rows[f"template/{share:.0%}"].share
+            best[share] = max(hits / max(cases, 1), *(test.own[w, share] for w in baselines.WINDOWS)), this
             self.say(
                 f"{share:>9.0%} {this:>7.1%} {hits / max(cases, 1):>13.1%} "
                 + " ".join(f"{test.own[w, share]:>11.1%} {test.pooled[w, share]:>13.1%}" for w in baselines.WINDOWS)

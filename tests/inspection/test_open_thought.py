@@ -58,6 +58,12 @@ def test_however_a_stream_is_cut_its_thought_is_gone_and_the_answer_whole(dialec
     assert _told(fed(inspector, sent)) == KEPT
 
 
+def test_a_raw_completion_begins_with_its_answer():
+    body = json.dumps({"choices": [{"index": 0, "text": SAID, "finish_reason": "stop"}]}).encode()
+    inspector = inspector_for("openai", "completions", "application/json", STRIPS, hide_usage=False, status=200)
+    assert json.loads(fed(inspector, body))["choices"][0]["text"] == SAID
+
+
 @pytest.mark.parametrize(("said", "kept"), [(SAID, KEPT), (THOUGHT, ""), ("", "")], ids=["closed", "never closed", "empty"])
 def test_a_thought_that_never_ends_is_all_there_is(said, kept):
     body = json.dumps({"choices": [{"index": 0, "message": {"role": "assistant", "content": said}, "finish_reason": "stop"}]}).encode()

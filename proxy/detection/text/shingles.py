@@ -29,7 +29,8 @@ _SPAN: Final = 10_000  # more words than any piece can hold
 _POWERS: Final = powers(_BASE, _SPAN)
 _INVERSES: Final = powers(pow(_BASE, -1, 1 << 64), _SPAN)
 _MIX: Final = constant(0xFF51AFD7ED558CCD)  # the finaliser of MurmurHash3 (public domain)
-_HALF, _REST = constant(33), constant(29)
+_FIRST_SHIFT: Final = constant(33)
+_SECOND_SHIFT: Final = constant(29)
 _LOW: Final = constant(ONE_IN - 1)
 
 
@@ -52,9 +53,9 @@ def runs(sums: Words, length: int) -> Words:
     if count <= 0:
         return sums[:0]
     hashes: Words = (sums[length:] - sums[:count]) * _INVERSES[:count]
-    hashes ^= hashes >> _HALF
+    hashes ^= hashes >> _FIRST_SHIFT
     hashes *= _MIX
-    hashes ^= hashes >> _REST
+    hashes ^= hashes >> _SECOND_SHIFT
     return hashes
 
 

@@ -98,7 +98,7 @@ class ChatStripper:
         for choice in answer.get("choices") or ():
             changed |= self._choice(choice, choice.get("message"))
             if self._reasoning:
-                changed |= _untag(choice, choice.get("message"), LeadingThought(opened=self._opened), last=True)
+                changed |= _untag(choice, choice.get("message"), self._leading(choice), last=True)
         return changed
 
     def event(self, event: Json) -> Fate:
@@ -128,8 +128,12 @@ class ChatStripper:
         if thought is None:
             if len(self._thoughts) >= _MAX_CHOICES:
                 raise ValueError("more choices than any API gives")
-            thought = self._thoughts[index] = LeadingThought(opened=self._opened)
+            thought = self._thoughts[index] = self._leading(choice)
         return thought
+
+    def _leading(self, choice: Json) -> LeadingThought:
+        """A raw completion went through no chat template that could have opened a thought."""
+        return LeadingThought(opened=self._opened and "text" not in choice)
 
     def _envelope(self, holder: Json) -> bool:
         changed = self._logprobs and drop(holder, LOGPROB_KEYS)

@@ -18,8 +18,6 @@ from proxy.drill.wording import prose
 from tests.bench.detection_eval.stats import quantile
 
 _KIB = 1024
-
-
 ROUNDS = 5
 
 
