@@ -135,10 +135,12 @@ class Handler:
         except UpstreamError as error:
             record.upstream_error = error.kind
             await answer(down, record, replies.upstream_failed(_wording(request), error, record.id), "upstream_error")
-        except (ConnectionError, asyncio.CancelledError) as error:
-            if down.gone or isinstance(error, ConnectionError):
+        except ConnectionError:
+            record.outcome = "client_gone"
+            down.cut()  # and nothing is raised: aiohttp would log it as a fault of ours
+        except asyncio.CancelledError:
+            if down.gone:
                 record.outcome = "client_gone"
-                down.cut()
                 raise
             down.closing = True  # the client is there, it is we who end
             await answer(down, record, replies.stopping(_wording(request), record.id), "cut")

@@ -10,7 +10,9 @@ from typing import Any
 import aiohttp
 import anthropic
 import openai
+import orjson
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from proxy.adapters.demo import demo_app
@@ -209,6 +211,24 @@ def test_a_model_can_hang_up_or_keep_its_usage_to_itself():
                 _ = [chunk async for chunk in await client.chat.completions.create(model="demo-hangup", messages=QUESTION, stream=True)]
 
     asyncio.run(scenario())
+
+
+def test_a_caller_that_leaves_a_stream_is_no_fault(caplog):
+    async def scenario() -> None:
+        runner = web.AppRunner(demo_app())  # unlike the test server this doesn't cancel the handler, as in a running proxy
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        reader, writer = await asyncio.open_connection(*runner.addresses[0])
+        body = orjson.dumps({"model": "demo-slow", "stream": True, "messages": QUESTION})
+        writer.write(b"POST /v1/chat/completions HTTP/1.1\r\nhost: demo\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+        await reader.readuntil(b"data: ")
+        serving = asyncio.all_tasks() - {asyncio.current_task()}
+        writer.transport.abort()
+        await asyncio.wait(serving, timeout=30)
+        await runner.cleanup()
+
+    asyncio.run(scenario())
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 @pytest.mark.parametrize(

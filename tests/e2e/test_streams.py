@@ -7,6 +7,7 @@ import threading
 
 from tests.e2e.conftest import CHAT, read_answer, status
 from tests.e2e.origin import OK
+from tests.e2e.sharing import recorded
 
 STREAM = b'{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}'
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -156,10 +157,13 @@ def test_a_client_that_takes_nothing_is_given_up_and_the_upstream_stopped(front)
         return False
 
     proxy = front(script, caps={"stall_s": 0.2})
+    records = recorded(proxy.proxy)
     with proxy.connect() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
         client.sendall(request_of(STREAM))
         assert stopped.wait(30)
+    proxy.proxy.stop()
+    assert [record.outcome for record in records] == ["client_gone"]
 
 
 def test_exchanges_above_the_cap_are_told_to_come_again_and_served_when_there_is_room(front):
