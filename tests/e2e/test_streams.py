@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import suppress
 
 from tests.e2e.conftest import CHAT, read_answer, status
 from tests.e2e.origin import OK
@@ -65,6 +66,25 @@ def test_a_client_that_leaves_stops_the_upstream(front):
     assert started.wait(30)
     client.close()
     assert stopped.wait(30)
+
+
+def test_a_client_that_leaves_in_the_middle_of_an_answer_leaves_one_record(front):
+    def script(connection, request):
+        connection.sendall(HEAD)
+        connection.settimeout(30)
+        with suppress(BrokenPipeError, ConnectionResetError):
+            while True:
+                connection.sendall(_chunk(b"data: a\n\n"))
+        return False
+
+    proxy = front(script)
+    records = recorded(proxy.proxy)
+    for _ in range(20):
+        with proxy.connect() as client:
+            client.sendall(request_of(STREAM))
+            client.recv(65536)
+    proxy.proxy.stop()
+    assert [record.outcome for record in records] == ["client_gone"] * 20
 
 
 def test_a_client_that_leaves_before_the_answer_stops_the_upstream(front):
