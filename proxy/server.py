@@ -186,7 +186,7 @@ class Server:
         return admin_app(
             metrics=self.metrics, policies=parts.policies, reasons=self.reasons,
             warnings=lambda: warnings(parts, self.settings, self.store, self.clock()), risk=parts.detector, note=note,
-            token=lambda: parts.admin_token.value, clock=self.clock,
+            logged=self._digest, token=lambda: parts.admin_token.value, clock=self.clock,
         )  # fmt: skip
 
     def _follow(self) -> None:

@@ -19,6 +19,7 @@ from proxy.detection.campaigns.ticket import Ticket
 from proxy.detection.census import Census
 from proxy.detection.config import DetectionConfig
 from proxy.detection.evidence.calibration import Measured, Sighting
+from proxy.detection.evidence.exemption import Exemption
 from proxy.detection.evidence.table import EvidenceTable
 from proxy.detection.index.population import Population
 from proxy.detection.index.traits import settings_key
@@ -69,7 +70,7 @@ class Detector:
         if observation is None or signals.level or not self._board.raised or observation.waived:
             return signals
         campaign = self._board.known(self._extract(observation, known).fingerprints)
-        if campaign is None or not self._reviewer.recognisable(known, campaign, now):
+        if campaign is None or not self._reviewer.recognisable(account, known, campaign, now):
             return signals
         return self._reviewer.recognised(campaign)
 
@@ -149,8 +150,9 @@ class Detector:
         self._now = max(self._now, now)
         self._census.count(self._tickets, now)
         self._board.judge(now, self._wake)
-        self._reviewer.brake(float(len(self._accounts)))
         self._accounts.expire(now)
+        self._reviewer.follow(now, self._accounts.get)
+        self._reviewer.brake(float(len(self._accounts)))
         self._expire_tickets(now)
 
     def _wake(self, candidate: Candidate) -> None:
@@ -187,7 +189,7 @@ class Detector:
 
     def sightings(self) -> Iterator[Sighting]:
         """What the evidence says of every account at this moment; changes nothing. For calibration."""
-        return (self._reviewer.sighting(account) for account in self._accounts)
+        return (self._reviewer.sighting(account, self._now) for account in self._accounts)
 
     def measure(self, into: Measured) -> None:
         """Add what the tests give at this moment, of every group and of every account that sent enough. For calibration."""
@@ -200,11 +202,11 @@ class Detector:
 
     def release(self, subject: str, reason: str, now: float) -> None:
         """An operator clears an account or a campaign (by id) for a week; the reason is shown in reports."""
-        self._reviewer.exempt(subject, self._accounts.get(subject), now + RELEASE_S, f"released: {reason}", now)
+        self._reviewer.exempt(subject, self._accounts.get(subject), Exemption(now + RELEASE_S, f"released: {reason}"), now)
 
     def waive(self, subject: str, until: float, reason: str, now: float) -> None:
         """An operator exempts an account or a campaign until a time."""
-        self._reviewer.exempt(subject, self._accounts.get(subject), until, f"waived: {reason}", now)
+        self._reviewer.exempt(subject, self._accounts.get(subject), Exemption(until, f"waived: {reason}"), now)
 
     def metrics(self) -> Mapping[str, float | Mapping[str, float]]:
         """Gauges and counters for the exporter."""

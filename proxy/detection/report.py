@@ -55,3 +55,6 @@ class CampaignReport(NamedTuple):
     """Requests that carried what the campaign shares."""
     level_at: tuple[tuple[int, float], ...]
     """When each level was first reached."""
+    exempt_until: float
+    note: str
+    """What an operator decided about it, and why."""

@@ -15,7 +15,8 @@ from proxy.detection.report import AccountReport, CampaignReport, Evidence
 def account_report(account: Account, reviewer: Reviewer, now: float) -> AccountReport:
     """What is known of an account, reviewed now."""
     verdict = reviewer.review(account, now)
-    campaign = reviewer.campaign_of(account)
+    campaign = reviewer.campaign_of(account, now)
+    exemption = reviewer.exemption(account.name)
     moments = account.in_flight.moments(now)
     return AccountReport(
         account=account.name,
@@ -27,8 +28,8 @@ def account_report(account: Account, reviewer: Reviewer, now: float) -> AccountR
         requests=account.total,
         first_seen=account.first_seen,
         last_seen=account.last_seen,
-        exempt_until=account.standing.exempt_until,
-        note=account.standing.note,
+        exempt_until=exemption.until,
+        note=exemption.note,
         hours=tuple(account.hours),
         output_tokens=tuple(account.outputs),
         distinct_prompts=account.prompts.estimate(),
@@ -51,6 +52,8 @@ def campaign_report(campaign: Candidate, table: EvidenceTable) -> CampaignReport
         last_seen=campaign.last_seen,
         sendings=campaign.sendings,
         level_at=tuple(sorted(campaign.level_at.items())),
+        exempt_until=campaign.exemption.until,
+        note=campaign.exemption.note,
     )
 
 

@@ -146,7 +146,7 @@ class Board:
     def judge(self, now: float, wake: Callable[[Candidate], None]) -> None:
         """Join and test all candidates, and wake the members of those whose standing changed."""
         self._now = now
-        for candidate in [one for one in self.candidates.values() if now - one.last_seen > (CAMPAIGN_IDLE_S if one.level_at else IDLE_S)]:
+        for candidate in [one for one in self.candidates.values() if self._forgettable(one)]:
             self._drop(candidate)
         self._join(now, wake)
         for candidate in self.candidates.values():
@@ -159,6 +159,11 @@ class Board:
                 wake(candidate)
                 self.confirmed += candidate.level > 0 and not known
         self._raised = any(candidate.level for candidate in self.candidates.values())
+
+    def _forgettable(self, candidate: Candidate) -> bool:
+        """Nobody has sent what it shares for long, and no operator's decision hangs on its being known."""
+        idle_s = self._now - candidate.last_seen
+        return idle_s > (CAMPAIGN_IDLE_S if candidate.level_at else IDLE_S) and self._now >= candidate.exemption.until
 
     def _measure(self, candidate: Candidate, now: float) -> None:
         candidate.measure(now)

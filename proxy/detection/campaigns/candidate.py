@@ -15,6 +15,7 @@ from proxy.detection.accounts.shape import MAXIMISED, REASONING, SAMPLED, STEP
 from proxy.detection.campaigns.measures.turns import CLEARLY, LEANING
 from proxy.detection.campaigns.pace import Pace
 from proxy.detection.campaigns.shared_text import SharedText
+from proxy.detection.evidence.exemption import NO_EXEMPTION, Exemption
 from proxy.detection.evidence.fusion import Finding, Verdict, faded, fuse, level_of
 from proxy.detection.evidence.table import EvidenceTable
 from proxy.detection.text.extraction import Extraction
@@ -76,8 +77,7 @@ class Candidate:
         self.level_at: dict[int, float] = {}
         self.tested = -1
         """Sendings when it was last tested."""
-        self.exempt_until = 0.0
-        self.note = ""
+        self.exemption = NO_EXEMPTION
         self.rarity = 0.0
         """log10 of accounts for each earlier user of the settings they share; 0.0 where they share a text."""
         self.ordinary = 0.0
@@ -185,9 +185,14 @@ class Candidate:
         self.pace.absorb(other.pace, now)
         for level, at in other.level_at.items():
             self.level_at[level] = min(at, self.level_at.get(level, at))
-        self.exempt_until = max(self.exempt_until, other.exempt_until)
-        self.note = self.note or other.note
+        self.exemption = max(self.exemption, other.exemption)
         self.tested = -1
+
+    def exempt(self, exemption: Exemption) -> None:
+        """An operator's decision: no level while it is in force."""
+        self.exemption = exemption
+        self.level = 0
+        self.telling = False
 
     def measure(self, now: float) -> None:
         """Say anew how its sendings come and go, and how many are ordinary."""
@@ -242,7 +247,7 @@ class Candidate:
         """Fuse the findings; whether members need to be told."""
         level, families, odds = self.level, self.verdict.families, self.verdict.log10_odds
         verdict = fuse(table, self.findings, faded(table, now - self.last_seen))
-        self.level = 0 if now < self.exempt_until else level_of(table, verdict)
+        self.level = 0 if now < self.exemption.until else level_of(table, verdict)
         self.telling = self.level > 0 and level_of(table, fuse(table, self._of_the_text(table))) > 0
         for reached in range(1, self.level + 1):
             self.level_at.setdefault(reached, now)
