@@ -46,10 +46,10 @@ class Detector:
         seed: int = 0,
         intents: Intents = NO_INTENTS,
     ) -> None:
-        """`seed` jitters promotions; replicas that share one promote alike."""
+        """`seed` jitters promotions and stands behind the names of accounts; replicas that share one judge alike."""
         self._config = config
         self._extractor = Extractor(intents, bank)
-        self._accounts = Accounts(config.accounts, config.account_ttl_s)
+        self._accounts = Accounts(config.accounts, config.account_ttl_s, seed)
         self._population = Population()
         self._board = Board(evidence, self._population, intents, config.candidates)
         self._census = Census(config, self._accounts, self._board)
