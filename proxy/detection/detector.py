@@ -51,7 +51,7 @@ class Detector:
         self._extractor = Extractor(intents, bank)
         self._accounts = Accounts(config.accounts, config.account_ttl_s, seed)
         self._population = Population()
-        self._board = Board(evidence, self._population, intents, config.candidates)
+        self._board = Board(evidence, self._population, intents, config.candidates, config.members)
         self._census = Census(config, self._accounts, self._board)
         self._reviewer = Reviewer(evidence, config, self._board, intents, seed)
         self._tickets: dict[Ticket, None] = {}

@@ -30,6 +30,8 @@ POPULAR: Final = 3.0
 """Senders expected from history, from which a text is common property."""
 NEW: Final = 1.5
 """Senders expected from history, up to which a text is new: one is expected of a text that nobody sent."""
+MEMBERS: Final = 1 << 16
+"""Members of one candidate; who comes later is served by what is known of the others."""
 SAMPLE: Final = 32
 IDENTIFIERS: Final = 64
 MODELS: Final = 8
@@ -42,9 +44,10 @@ _COUNTS: Final = ("sendings", "continued", "maximised", "reasoning", "sampled", 
 _Key = TypeVar("_Key")
 
 
-def _add(mine: dict[_Key, int], theirs: dict[_Key, int]) -> None:
+def _add(mine: dict[_Key, int], theirs: dict[_Key, int], most: int) -> None:
     for key, count in theirs.items():
-        mine[key] = mine.get(key, 0) + count
+        if key in mine or len(mine) < most:
+            mine[key] = mine.get(key, 0) + count
 
 
 class Candidate:
@@ -151,6 +154,8 @@ class Candidate:
         """Count a sending of the account's; its first one makes it a member. Whether it was the first."""
         account.joined(self.number)
         count = self.principals.get(account.principal, 0)
+        if not count and len(self.principals) >= MEMBERS:
+            return False
         self.principals[account.principal] = count + 1
         self.sum_squares += 2 * count + 1
         if count:
@@ -175,9 +180,9 @@ class Candidate:
         for name in _COUNTS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.intents = [mine + theirs for mine, theirs in zip(self.intents, other.intents, strict=True)]
-        _add(self.models, other.models)
-        _add(self.identifiers, other.identifiers)
-        _add(self.principals, other.principals)
+        _add(self.models, other.models, MODELS)
+        _add(self.identifiers, other.identifiers, IDENTIFIERS)
+        _add(self.principals, other.principals, MEMBERS)
         self.sum_squares = sum(count * count for count in self.principals.values())
         self.sample = list(dict.fromkeys(self.sample + other.sample))[:SAMPLE]
         self.prompts.merge(other.prompts)

@@ -60,7 +60,7 @@ def test_accounts_of_one_organisation_are_one_principal():
 
 @pytest.mark.parametrize(("one", "other"), [("user-99735", "user-224205"), ("user-64366", "user-270225")])
 def test_names_sought_out_to_share_a_number_are_two_principals(one, other):
-    assert xxh32_intdigest(f"a\0{one}") == xxh32_intdigest(f"a\0{other}")
+    assert xxh32_intdigest(f"a\0{one}".encode()) == xxh32_intdigest(f"a\0{other}".encode())
     accounts = Accounts(10, 100.0, seed=1)
     assert accounts.touch(one, "", 0.0).principal != accounts.touch(other, "", 0.0).principal
 
