@@ -184,7 +184,7 @@ class Detector:
     def campaigns(self, now: float) -> list[CampaignReport]:
         """All campaigns, strongest first; what the last sweep made of them."""
         self._now = max(self._now, now)
-        reports = [campaign_report(campaign, self._reviewer.table) for campaign in self._board.campaigns]
+        reports = [campaign_report(campaign, self._reviewer.table, self._now) for campaign in self._board.campaigns]
         return sorted(reports, key=lambda report: (-report.level, -report.size))
 
     def sightings(self) -> Iterator[Sighting]:

@@ -11,6 +11,7 @@ class Evidence(NamedTuple):
     family: str
     measure: str
     log10: float
+    """What it counts for now: the log10 likelihood ratio, bounded by its family and faded. The strongest for and against in each family add up."""
     sentence: str
 
 

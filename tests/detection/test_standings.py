@@ -130,3 +130,27 @@ def test_waiving_the_campaign_that_trips_the_brake_lets_it_go():
     detector.waive(campaign(detector, now + 700.0), now + 30 * DAY, "a tool that we rolled out", now + 700.0)
     detector.sweep(now + 715.0)
     assert detector.metrics()["brake"] == 0.0
+
+
+def explained(report, prior=-4.0):
+    """The score that a reader gets who adds up the strongest evidence for and against in each family."""
+    families = {one.family for one in report.evidence}
+    strongest = [max((one.log10 for one in report.evidence if one.family == family and one.log10 > 0), default=0.0) for family in families]
+    weakest = [min((one.log10 for one in report.evidence if one.family == family and one.log10 < 0), default=0.0) for family in families]
+    return 1.0 / (1.0 + 10.0 ** -(prior + sum(strongest) + sum(weakest)))
+
+
+@pytest.mark.parametrize("days", [0.0, 1.0, 3.0, 6.0, 12.0])
+def test_scores_fade_with_the_evidence_and_reports_add_up_to_them(raised, days):
+    detector, now = raised
+    later = now + days * DAY
+    detector.sweep(later)
+    (found,) = detector.campaigns(later)
+    assert found.score == pytest.approx(explained(found))
+    report = detector.account("c5", later)
+    assert report is not None
+    assert report.score == pytest.approx(explained(report))
+    signals = detector.assess("c5", later)
+    assert signals.score == pytest.approx(report.score, rel=1e-3)
+    assert bool(signals.families) == (days <= 6.0)
+    assert (report.score < 0.3) == (days >= 3.0)

@@ -14,7 +14,7 @@ from proxy.detection.campaigns.candidate import COMPANY, Candidate
 from proxy.detection.config import DetectionConfig
 from proxy.detection.evidence.calibration import Sighting
 from proxy.detection.evidence.exemption import NO_EXEMPTION, Exemption
-from proxy.detection.evidence.fusion import Finding, Verdict, fuse, level_of
+from proxy.detection.evidence.fusion import Finding, Verdict, faded, fuse, level_of
 from proxy.detection.evidence.table import EvidenceTable
 from proxy.detection.observation import NO_SIGNALS, Signals
 from proxy.detection.text.intent import Intents
@@ -93,11 +93,15 @@ class Reviewer:
             found.append(Finding("bank.own", banked, self.table.weigh("bank.own", banked), told))
         return [finding for finding in found if finding.log10]
 
+    def fade(self, account: Account, campaign: Candidate | None, now: float) -> float:
+        """What is left of what speaks against the account, since nothing was added to it."""
+        return faded(self.table, now - (campaign if campaign is not None else account).last_seen)
+
     def review(self, account: Account, now: float) -> Verdict:
         """Fuse what is known and move the standing towards it."""
         standing = account.standing
         campaign = self.campaign_of(account, now)
-        verdict = fuse(self.table, self.findings(account, campaign))
+        verdict = fuse(self.table, self.findings(account, campaign), self.fade(account, campaign, now))
         chance = self._chance(account.name)
         target = level_of(self.table, verdict, (chance - 0.5) * THRESHOLD_JITTER)
         if campaign is not None:
