@@ -14,7 +14,7 @@ from proxy.detection.campaigns.candidate import COMPANY, Candidate
 from proxy.detection.config import DetectionConfig
 from proxy.detection.evidence.calibration import Sighting
 from proxy.detection.evidence.exemption import NO_EXEMPTION, Exemption
-from proxy.detection.evidence.fusion import Finding, Verdict, faded, fuse, level_of
+from proxy.detection.evidence.fusion import THRESHOLD_JITTER, Finding, Verdict, faded, fuse, level_of
 from proxy.detection.evidence.table import EvidenceTable
 from proxy.detection.observation import NO_SIGNALS, Signals
 from proxy.detection.text.intent import Intents
@@ -34,8 +34,6 @@ OUTLIER_MORE: Final = 10.0
 REVIEW_S: Final = 900.0
 FOLLOWED: Final = 1000
 """Raised accounts looked after in one sweep, or a sixteenth of them if they are more."""
-THRESHOLD_JITTER: Final = 0.08
-"""Width in log10 odds: thresholds differ by up to a tenth in odds either way between accounts."""
 
 
 class Reviewer:

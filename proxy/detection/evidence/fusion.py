@@ -10,6 +10,8 @@ from proxy.detection.evidence.table import LEVELS, EvidenceTable
 
 SUPPORTING: Final = 0.5
 """log10 weight from which a family counts as support: odds of three to one."""
+THRESHOLD_JITTER: Final = 0.08
+"""Width in log10 odds: thresholds differ by up to a tenth in odds either way between accounts."""
 
 
 class Finding(NamedTuple):
