@@ -21,7 +21,7 @@ LEAST_RATE: Final = 1e-4
 STEP: Final = 0.02
 """log10 odds by which a threshold is set above the highest score that must stay below it."""
 HIGHEST: Final = 0.999999999
-_DIGITS: Final = 9
+_ROUNDING: Final = 1e9
 _LOWEST: Final = -0.5 * THRESHOLD_JITTER
 """How far the lowest of the accounts' own thresholds lies from the stated one."""
 
@@ -146,7 +146,7 @@ class Scores:
 
 def _probability(log10_odds: float) -> float:
     """Rounded up: a threshold that is written down must not come out lower than it was found."""
-    return min(HIGHEST, math.ceil(10.0**_DIGITS / (1.0 + 10.0**-log10_odds)) / 10.0**_DIGITS)
+    return min(HIGHEST, math.ceil(_ROUNDING / (1.0 + math.pow(10.0, -log10_odds))) / _ROUNDING)
 
 
 def _log_odds(probability: float) -> float:
