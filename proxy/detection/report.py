@@ -37,6 +37,8 @@ class AccountReport(NamedTuple):
     distinct_prompts: float
     in_flight_mean: float
     in_flight_variance: float
+    limited_by: str
+    """Why it stands lower than its evidence adds up to; "" when it doesn't."""
 
 
 class CampaignReport(NamedTuple):

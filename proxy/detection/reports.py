@@ -35,6 +35,7 @@ def account_report(account: Account, reviewer: Reviewer, now: float) -> AccountR
         distinct_prompts=account.prompts.estimate(),
         in_flight_mean=moments.mean,
         in_flight_variance=moments.variance,
+        limited_by=reviewer.limited_by(account, campaign, now),
     )
 
 

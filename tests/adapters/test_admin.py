@@ -69,7 +69,7 @@ class Desk:
 
     def _account(self, name, level):
         return AccountReport(
-            name, level, 0.9, ("intent",), "c-1", EVIDENCE, 50, NOW - 90.0, NOW, 0.0, "", (0,) * 24, (0, 1), 12.0, 1.0, 0.1
+            name, level, 0.9, ("intent",), "c-1", EVIDENCE, 50, NOW - 90.0, NOW, 0.0, "", (0,) * 24, (0, 1), 12.0, 1.0, 0.1, ""
         )
 
 

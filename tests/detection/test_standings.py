@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from proxy.adapters.telemetry.samples import detector_samples
 from proxy.detection.detector import Detector
 from proxy.detection.observation import Observation
 from proxy.dialects.call import ModelCall, Text, Usage
 from tests.detection.test_scenarios import DAY, everyday, names
-from tests.detection.traffic import HARVEST, PLAIN, SMALL, Writer, levels, pool, replay, small
+from tests.detection.traffic import HARVEST, PLAIN, SMALL, Sent, Writer, levels, pool, replay, small
 
 MEMBERS = names("c", 100)
 
@@ -123,10 +124,14 @@ def test_accounts_that_were_forgotten_are_neither_counted_nor_hold_the_brake():
 def test_waiving_the_campaign_that_trips_the_brake_lets_it_go():
     writer = Writer(11)
     detector = small(SMALL._replace(brake_share=0.05, brake_accounts=5))
-    now = replay(detector, [*everyday(writer), *pool(writer, 100, 8, 1000, 4 * 3600.0)])
+    now = replay(detector, [*everyday(writer), *pool(writer, 100, 8, 1000, 4 * 3600.0, PLAIN)])
     levels(detector, MEMBERS, now)
     detector.sweep(now + 700.0)
     assert detector.metrics()["brake"] == 1.0
+    detector.sweep(now + 715.0)
+    braked = detector.account("c5", now + 700.0)
+    assert braked is not None
+    assert (braked.level, braked.limited_by.partition(",")[0]) == (1, "the brake is on")
     detector.waive(campaign(detector, now + 700.0), now + 30 * DAY, "a tool that we rolled out", now + 700.0)
     detector.sweep(now + 715.0)
     assert detector.metrics()["brake"] == 0.0
@@ -154,3 +159,45 @@ def test_scores_fade_with_the_evidence_and_reports_add_up_to_them(raised, days):
     assert signals.score == pytest.approx(report.score, rel=1e-3)
     assert bool(signals.families) == (days <= 6.0)
     assert (report.score < 0.3) == (days >= 3.0)
+
+
+def test_who_may_only_send_the_same_is_told_apart_in_words():
+    writer = Writer(31)
+    detector = small()
+    once = [Sent(4 * 3600.0 + 600.0 + 30.0 * number, f"u{number}", HARVEST.format(writer.prose()), 20.0) for number in range(30)]
+    now = replay(detector, [*everyday(writer), *pool(writer, 100, 8, 1000, 4 * 3600.0), *once])
+    reports = [detector.account(f"u{number}", now) for number in range(30)]
+    limited = [report for report in reports if report is not None and report.limited_by]
+    assert limited
+    assert all("leave open whether it takes part" in report.limited_by and report.level <= 1 for report in limited)
+    member = detector.account("c5", now)
+    assert member is not None
+    assert member.limited_by == ""
+
+
+def test_sentences_count_no_more_prompts_than_were_sent():
+    writer = Writer(4)
+    for seed in range(6):
+        detector = small()
+        now = replay(detector, [*everyday(writer), *pool(Writer(seed), 30, 4, 100, 4 * 3600.0)])
+        (found,) = detector.campaigns(now)
+        told = next(one.sentence for one in found.evidence if one.measure == "harvest.one_way")
+        assert int(told.split()[-2]) <= found.sendings
+
+
+def test_a_job_that_repeats_its_prompts_is_told_by_how_often_it_does():
+    writer = Writer(7)
+    detector = small()
+    prompts = [HARVEST.format(writer.prose()) for _ in range(4)]
+    jobs = [Sent(4 * 3600.0 + 60.0 * turn, f"j{turn % 30}", prompts[turn % 4], 20.0) for turn in range(1200)]
+    now = replay(detector, [*everyday(writer), *jobs])
+    found = [one.sentence for report in detector.campaigns(now) for one in report.evidence if one.measure == "harvest.same_prompts"]
+    assert found
+    assert all("%" not in sentence for sentence in found)
+
+
+def test_a_group_is_counted_in_one_state(raised):
+    detector, _ = raised
+    states = {sample.labels[0]: sample.value for sample in detector_samples(detector) if sample.name == "tosproxy_detection_campaigns"}
+    assert states["confirmed"] == 1.0
+    assert sum(states.values()) == detector.metrics()["candidates"]

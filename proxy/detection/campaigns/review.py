@@ -110,7 +110,7 @@ class Reviewer:
         if now < self.exemption(account.name).until:
             target = 0
         wanted = target
-        if self.braked and not (len(verdict.families) >= 3 and verdict.score >= 0.99):
+        if self.braked and not _beyond_doubt(verdict):
             target = min(target, 1)
             standing.lower(1)
         standing.aim(target, now, chance * self._config.promote_s[target - 1] if target else 0.0, self._config.demote_s)
@@ -121,6 +121,19 @@ class Reviewer:
             self._raised.pop(account.name, None)
         standing.signals = self._signals(standing.level, verdict, campaign)
         return verdict
+
+    def limited_by(self, account: Account, campaign: Candidate | None, now: float) -> str:
+        """Why the account stands lower than its evidence would put it, for people; "" when it doesn't."""
+        if now < self.exemption(account.name).until:
+            return "an operator's decision"
+        verdict = fuse(self.table, self.findings(account, campaign), self.fade(account, campaign, now))
+        if level_of(self.table, verdict) <= 1:
+            return ""
+        if campaign is not None and not self._certain(account, campaign):
+            return "its own requests leave open whether it takes part in what the others do: level 1 at most"
+        if self.braked and not _beyond_doubt(verdict):
+            return "the brake is on, since more accounts than budgeted would be punished: level 1 at most"
+        return ""
 
     def sighting(self, account: Account, now: float) -> Sighting:
         """What the evidence says of an account at this moment; changes nothing."""
@@ -247,3 +260,8 @@ class Reviewer:
             "brake": float(self.braked),
             "time_to_detection_s": latest.level_at[1] - latest.first_seen if latest is not None else 0.0,
         }
+
+
+def _beyond_doubt(verdict: Verdict) -> bool:
+    """The brake spares it."""
+    return len(verdict.families) >= 3 and verdict.score >= 0.99
