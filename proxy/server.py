@@ -186,7 +186,7 @@ class Server:
         return admin_app(
             metrics=self.metrics, policies=parts.policies, reasons=self.reasons,
             warnings=lambda: warnings(parts, self.settings, self.store, self.clock()), risk=parts.detector, note=note,
-            token=lambda: parts.admin_token.value, clock=self.clock,
+            logged=self._digest, token=lambda: parts.admin_token.value, clock=self.clock,
         )  # fmt: skip
 
     def _follow(self) -> None:
@@ -208,7 +208,10 @@ class Server:
         while True:
             await asyncio.sleep(self.settings.detection.sweep_s)
             began = time.perf_counter()
-            detector.sweep(self.clock())
+            try:
+                detector.sweep(self.clock())
+            except Exception as error:  # noqa: BLE001 - a search that fails must not be the last one
+                self._fault("sweep", error)
             self._sweep_s = time.perf_counter() - began
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:

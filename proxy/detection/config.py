@@ -18,6 +18,8 @@ class DetectionConfig(NamedTuple):
     """Two generations are "now"; older ones are history."""
     candidates: int = 512
     """Groups of accounts followed at a time."""
+    members: int = 1 << 21
+    """Members of all those groups together, some 100 bytes each; of more, the largest group that is no campaign makes room."""
     promote_s: tuple[float, float, float, float] = (15.0, 120.0, 300.0, 600.0)
     """A promotion to level 1, 2, 3, 4 waits up to this long, differently for each account: an answer at once is an oracle."""
     demote_s: float = 3600.0

@@ -19,6 +19,7 @@ from proxy.detection.campaigns.ticket import Ticket
 from proxy.detection.census import Census
 from proxy.detection.config import DetectionConfig
 from proxy.detection.evidence.calibration import Measured, Sighting
+from proxy.detection.evidence.exemption import Exemption
 from proxy.detection.evidence.table import EvidenceTable
 from proxy.detection.index.population import Population
 from proxy.detection.index.traits import settings_key
@@ -45,12 +46,12 @@ class Detector:
         seed: int = 0,
         intents: Intents = NO_INTENTS,
     ) -> None:
-        """`seed` jitters promotions; replicas that share one promote alike."""
+        """`seed` jitters promotions and stands behind the names of accounts; replicas that share one judge alike."""
         self._config = config
         self._extractor = Extractor(intents, bank)
-        self._accounts = Accounts(config.accounts, config.account_ttl_s)
+        self._accounts = Accounts(config.accounts, config.account_ttl_s, seed)
         self._population = Population()
-        self._board = Board(evidence, self._population, intents, config.candidates)
+        self._board = Board(evidence, self._population, intents, config.candidates, config.members)
         self._census = Census(config, self._accounts, self._board)
         self._reviewer = Reviewer(evidence, config, self._board, intents, seed)
         self._tickets: dict[Ticket, None] = {}
@@ -69,7 +70,7 @@ class Detector:
         if observation is None or signals.level or not self._board.raised or observation.waived:
             return signals
         campaign = self._board.known(self._extract(observation, known).fingerprints)
-        if campaign is None or not self._reviewer.recognisable(known, campaign, now):
+        if campaign is None or not self._reviewer.recognisable(account, known, campaign, now):
             return signals
         return self._reviewer.recognised(campaign)
 
@@ -149,8 +150,9 @@ class Detector:
         self._now = max(self._now, now)
         self._census.count(self._tickets, now)
         self._board.judge(now, self._wake)
-        self._reviewer.brake(float(len(self._accounts)))
         self._accounts.expire(now)
+        self._reviewer.follow(now, self._accounts.get)
+        self._reviewer.brake(float(len(self._accounts)))
         self._expire_tickets(now)
 
     def _wake(self, candidate: Candidate) -> None:
@@ -182,12 +184,12 @@ class Detector:
     def campaigns(self, now: float) -> list[CampaignReport]:
         """All campaigns, strongest first; what the last sweep made of them."""
         self._now = max(self._now, now)
-        reports = [campaign_report(campaign, self._reviewer.table) for campaign in self._board.campaigns]
+        reports = [campaign_report(campaign, self._reviewer.table, self._now) for campaign in self._board.campaigns]
         return sorted(reports, key=lambda report: (-report.level, -report.size))
 
     def sightings(self) -> Iterator[Sighting]:
         """What the evidence says of every account at this moment; changes nothing. For calibration."""
-        return (self._reviewer.sighting(account) for account in self._accounts)
+        return (self._reviewer.sighting(account, self._now) for account in self._accounts)
 
     def measure(self, into: Measured) -> None:
         """Add what the tests give at this moment, of every group and of every account that sent enough. For calibration."""
@@ -200,11 +202,11 @@ class Detector:
 
     def release(self, subject: str, reason: str, now: float) -> None:
         """An operator clears an account or a campaign (by id) for a week; the reason is shown in reports."""
-        self._reviewer.exempt(subject, self._accounts.get(subject), now + RELEASE_S, f"released: {reason}", now)
+        self._reviewer.exempt(subject, self._accounts.get(subject), Exemption(now + RELEASE_S, f"released: {reason}"), now)
 
     def waive(self, subject: str, until: float, reason: str, now: float) -> None:
         """An operator exempts an account or a campaign until a time."""
-        self._reviewer.exempt(subject, self._accounts.get(subject), until, f"waived: {reason}", now)
+        self._reviewer.exempt(subject, self._accounts.get(subject), Exemption(until, f"waived: {reason}"), now)
 
     def metrics(self) -> Mapping[str, float | Mapping[str, float]]:
         """Gauges and counters for the exporter."""

@@ -11,6 +11,7 @@ class Evidence(NamedTuple):
     family: str
     measure: str
     log10: float
+    """What it counts for now: the log10 likelihood ratio, bounded by its family and faded. The strongest for and against in each family add up."""
     sentence: str
 
 
@@ -36,6 +37,8 @@ class AccountReport(NamedTuple):
     distinct_prompts: float
     in_flight_mean: float
     in_flight_variance: float
+    limited_by: str
+    """Why it stands lower than its evidence adds up to; "" when it doesn't."""
 
 
 class CampaignReport(NamedTuple):
@@ -55,3 +58,6 @@ class CampaignReport(NamedTuple):
     """Requests that carried what the campaign shares."""
     level_at: tuple[tuple[int, float], ...]
     """When each level was first reached."""
+    exempt_until: float
+    note: str
+    """What an operator decided about it, and why."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from secrets import randbelow
 from time import perf_counter
 from typing import Final, NamedTuple
 
@@ -31,7 +32,7 @@ MOST_BUDGETS: Final = 1000
 """Budgets that one batch may draw on: each model or end user in it can have its own."""
 MOST_HITS: Final = 1000
 SHOWN_LINES: Final = 16
-"""Lines of a batch that the detector sees: enough to recognise a campaign's text."""
+"""Lines of a batch that the detector sees, drawn by chance: enough to recognise a campaign's text, and nobody knows where to hide from it."""
 WHOLE_COUNTS: Final = frozenset({"requests", "concurrent"})
 LINE_COUNTS: Final = frozenset({"requests", "input_tokens", "output_tokens", "total_tokens", "usd"})
 RESULTS: Final = {"messages.batches": "messages.batches.results"}
@@ -97,7 +98,7 @@ class _Batch:
         self._input = self._output = 0
         self._stripped_later: frozenset[str] | None = None
         self.shown: list[ModelCall] = []
-        self._show_every = whole.call.batch_size // SHOWN_LINES + 1
+        self._lines = 0
 
     def add(self, line: Line) -> Refusal | None:
         """Judge one line; the refusal names it."""
@@ -115,9 +116,15 @@ class _Batch:
         self._charge(judged, LINE_COUNTS)
         self._input += call.input_tokens
         self._output += output_estimate(call)
-        if line.number % self._show_every == 0 or not self.shown:
-            self.shown.append(call)
+        self._draw(call)
         return None
+
+    def _draw(self, call: ModelCall) -> None:
+        """Each line of the batch is as likely to be among those shown, however many follow."""
+        self._lines += 1
+        place = self._lines - 1 if self._lines <= SHOWN_LINES else randbelow(self._lines)
+        if place < SHOWN_LINES:
+            self.shown[place : place + 1] = [call]
 
     def _not_in_a_batch(self, line: Line, judged: Decision) -> Refusal | None:
         if judged.clamps:

@@ -55,7 +55,11 @@ class Desk:
         return self._account(account, 1) if account.startswith("acct-") else None
 
     def campaigns(self, now):
-        return [CampaignReport("c-1", 2, 0.99, 40, ("acct-4",), ("intent",), EVIDENCE, NOW - 90.0, NOW, 400, ((1, NOW - 60.0),))]
+        return [self._campaign("c-1", 2), self._campaign("c-2", 0, NOW + 60.0, "released: a course"), self._campaign("c-3", 0)]
+
+    def _campaign(self, name, level, exempt_until=0.0, note=""):
+        reached = ((1, NOW - 60.0),)
+        return CampaignReport(name, level, 0.99, 40, ("acct-4",), ("intent",), EVIDENCE, NOW - 90.0, NOW, 400, reached, exempt_until, note)
 
     def release(self, subject, reason, now):
         self.orders.append(("release", subject, reason))
@@ -65,7 +69,7 @@ class Desk:
 
     def _account(self, name, level):
         return AccountReport(
-            name, level, 0.9, ("intent",), "c-1", EVIDENCE, 50, NOW - 90.0, NOW, 0.0, "", (0,) * 24, (0, 1), 12.0, 1.0, 0.1
+            name, level, 0.9, ("intent",), "c-1", EVIDENCE, 50, NOW - 90.0, NOW, 0.0, "", (0,) * 24, (0, 1), 12.0, 1.0, 0.1, ""
         )
 
 
@@ -90,6 +94,7 @@ class Admin:
             warnings=lambda: list(warnings),
             risk=desk,
             note=lambda event, said: self.notes.append((event, dict(said))),
+            logged=lambda account: f"digest of {account}",
             token=lambda: token,
             clock=lambda: NOW,
         )
@@ -184,6 +189,14 @@ def test_risk_shows_who_stands_at_a_level_or_above_and_why(policies):
     assert admin.ask("GET", "/risk/accounts/nobody")[0].status == 404
 
 
+def test_risk_shows_what_an_operator_decided_while_it_lasts(policies):
+    _, body = Admin(policies, desk=Desk()).ask("GET", "/risk?level=2")
+    assert [(one["id"], one["level"], one["exempt_until"], one["note"]) for one in body["campaigns"]] == [
+        ("c-1", 2, 0.0, ""),
+        ("c-2", 0, NOW + 60.0, "released: a course"),
+    ]
+
+
 def test_releasing_and_waiving_reach_the_detector_and_the_record(policies):
     desk = Desk()
     admin = Admin(policies, desk=desk)
@@ -192,7 +205,7 @@ def test_releasing_and_waiving_reach_the_detector_and_the_record(policies):
     assert (answer.status, body) == (200, {"waived": "c-1", "until": NOW + 30 * 86400.0})
     assert desk.orders == [("release", "acct-4", "known customer"), ("waive", "c-1", "evaluation, ticket 4711", 30 * 86400.0)]
     assert [(event, said["subject"], said["reason"]) for event, said in admin.notes] == [
-        ("risk.release", "acct-4", "known customer"),
+        ("risk.release", "digest of acct-4", "known customer"),
         ("risk.waive", "c-1", "evaluation, ticket 4711"),
     ]
 

@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proxy.detection.accounts.account import Account
+from proxy.detection.campaigns.candidate import MEMBERS, Candidate
 from proxy.detection.config import DetectionConfig
+from proxy.detection.index.traits import settings_key
 from proxy.detection.observation import NO_SIGNALS, Observation
 from proxy.dialects.call import ModelCall, Text, Usage
 from tests.detection.traffic import HARVEST, SMALL, Writer, pool, replay, small
@@ -135,6 +138,34 @@ def test_memory_stays_bounded_under_texts_and_accounts_that_an_attacker_chooses(
     for name, limit in (("accounts", TINY.accounts), ("candidates", TINY.candidates), ("in_flight", TINY.in_flight)):
         assert float(str(detector.metrics()[name])) <= limit
     assert grown < 3_000_000
+
+
+def test_members_of_all_groups_together_are_bounded_whoever_sends_what():
+    detector = small(TINY._replace(members=500))
+    text = Writer(3).prose(30)
+    for turn in range(3000):
+        detector.finished(detector.started(seen(f"x{turn}", text), float(turn)), Usage(), 200, turn + 0.5)
+        if turn % 100 == 99:
+            detector.sweep(float(turn))
+            assert sum(candidate.size for candidate in detector._board.candidates.values()) <= 500
+
+
+def test_a_group_is_bounded_too():
+    candidate, account = Candidate(1, 1, 0.0), Account("a", 0, 0.0)
+    for principal in range(MEMBERS + 10):
+        account.principal = principal
+        candidate.enrol(account)
+    assert candidate.size == MEMBERS
+
+
+def test_what_a_client_writes_where_settings_belong_is_not_remembered_at_length():
+    tracemalloc.start()
+    for turn in range(200):
+        call = ModelCall("openai", "chat.completions", "m", reasoning_effort=f"{turn}{'x' * 100_000}")
+        settings_key(call)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 1_000_000
 
 
 def test_a_request_of_200_kilobytes_is_read_in_part():

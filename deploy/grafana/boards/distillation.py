@@ -34,7 +34,7 @@ DISTILLATION: Final = Board(
             stacked=True,
         ),
         one(
-            "From a campaign's first exchange to its confirmation",
+            "From when a campaign was first a candidate to its confirmation",
             f"max(tosproxy_detection_time_to_detection_seconds{{{WHERE}}})",
             "latest campaign",
             "s",

@@ -60,10 +60,14 @@ def admin_app(
     warnings: Callable[[], Sequence[str]],
     risk: RiskDesk | None,
     note: Note,
+    logged: Callable[[str], str],
     token: Callable[[], str],
     clock: Callable[[], float],
 ) -> web.Application:
-    """`reasons` say why no traffic should come (none: ready), `warnings` what is degraded meanwhile. `token` is "" on loopback without one."""
+    """`reasons` say why no traffic should come (none: ready), `warnings` what is degraded meanwhile.
+
+    `logged` is how the log names an account. `token` is "" on loopback without one.
+    """
     guard = Guard(token)
     pages = _Pages(metrics, policies, reasons, warnings, guard)
     app = web.Application(middlewares=[guard.middleware], client_max_size=_LARGEST_BODY_BYTES)
@@ -74,7 +78,7 @@ def admin_app(
             web.get("/healthz", pages.alive),
             web.get("/readyz", pages.ready),
             web.get("/policy", pages.in_force),
-            *RiskRoutes(risk, note, clock).routes(),
+            *RiskRoutes(risk, note, logged, clock).routes(),
         ]
     )
     return app

@@ -1,4 +1,7 @@
-"""Accounts and campaigns above a level with their evidence, and an operator's two answers: release and waive, each with a reason."""
+"""Accounts and campaigns above a level with their evidence, and an operator's two answers: release and waive, each with a reason.
+
+Campaigns that an operator exempted are listed too, so that what was decided can be seen while it lasts.
+"""
 
 from __future__ import annotations
 
@@ -42,8 +45,9 @@ class RiskDesk(Protocol):
 class RiskRoutes:
     """GET /risk, GET /risk/accounts/{account}, POST /risk/release, POST /risk/waive."""
 
-    def __init__(self, desk: RiskDesk | None, note: Note, clock: Callable[[], float]) -> None:
-        self._desk, self._note, self._clock = desk, note, clock
+    def __init__(self, desk: RiskDesk | None, note: Note, logged: Callable[[str], str], clock: Callable[[], float]) -> None:
+        """`logged` is how the log names an account."""
+        self._desk, self._note, self._logged, self._clock = desk, note, logged, clock
 
     def routes(self) -> list[web.RouteDef]:
         """To be added to an application."""
@@ -64,7 +68,7 @@ class RiskRoutes:
         if level not in {"1", "2", "3", "4"}:
             raise web.HTTPBadRequest(text="level is 1, 2, 3 or 4")
         desk, now = self._known(), self._clock()
-        campaigns = [report for report in desk.campaigns(now) if report.level >= int(level)]
+        campaigns = [report for report in desk.campaigns(now) if report.level >= int(level) or now < report.exempt_until]
         accounts = desk.accounts(int(level), now, _MOST_SHOWN)
         return _json(
             {
@@ -83,19 +87,27 @@ class RiskRoutes:
     async def _release(self, request: web.Request) -> web.Response:
         order = await _order(request, waives=False)
         desk, now = self._known(), self._clock()
-        _exists(desk, order.subject, now)
+        subject = self._subject(desk, order.subject, now)
         desk.release(order.subject, order.reason, now)
-        self._note("risk.release", {"at": now, "subject": order.subject, "reason": order.reason})
+        self._note("risk.release", {"at": now, "subject": subject, "reason": order.reason})
         return _json({"released": order.subject})
 
     async def _waive(self, request: web.Request) -> web.Response:
         order = await _order(request, waives=True)
         desk, now = self._known(), self._clock()
-        _exists(desk, order.subject, now)
+        subject = self._subject(desk, order.subject, now)
         until = now + order.days * _DAY_S
         desk.waive(order.subject, until, order.reason, now)
-        self._note("risk.waive", {"at": now, "subject": order.subject, "until": until, "reason": order.reason})
+        self._note("risk.waive", {"at": now, "subject": subject, "until": until, "reason": order.reason})
         return _json({"waived": order.subject, "until": until})
+
+    def _subject(self, desk: RiskDesk, subject: str, now: float) -> str:
+        """What the log calls it: accounts as in records, campaigns by their id. Raises HTTPNotFound when there is neither."""
+        if desk.account(subject, now) is not None:
+            return self._logged(subject)
+        if any(report.id == subject for report in desk.campaigns(now)):
+            return subject
+        raise web.HTTPNotFound(text="no account or campaign has this id")
 
 
 class _Order(NamedTuple):
@@ -126,11 +138,6 @@ async def _order(request: web.Request, *, waives: bool) -> _Order:
 
 def _is_line(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip()) and len(value) <= _LONGEST and value.isprintable()
-
-
-def _exists(desk: RiskDesk, subject: str, now: float) -> None:
-    if desk.account(subject, now) is None and all(report.id != subject for report in desk.campaigns(now)):
-        raise web.HTTPNotFound(text="no account or campaign has this id")
 
 
 def _told(report: AccountReport | CampaignReport) -> dict[str, Any]:

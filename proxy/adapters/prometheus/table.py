@@ -105,11 +105,11 @@ STATE_METRICS: Final = (
 
 DETECTION_METRICS: Final = (
     _gauge("detection_accounts", "Accounts by their standing on the risk ladder.", "level"),
-    _gauge("detection_campaigns", "Campaigns alive, by state: candidate, confirmed.", "state"),
+    _gauge("detection_campaigns", "Groups of accounts that are followed, by state: candidate, confirmed as a campaign.", "state"),
     _gauge("detection_campaign_accounts", "Accounts that are members of a campaign."),
     _counter("detection_campaigns_found_total", "Campaigns that became confirmed."),
     _gauge("detection_evidence_accounts", "Accounts with evidence of a family.", "family"),
-    _gauge("detection_time_to_detection_seconds", "From a campaign's first exchange to its confirmation, for the latest one."),
+    _gauge("detection_time_to_detection_seconds", "From when a campaign was first a candidate to its confirmation, for the latest one."),
     _gauge("detection_index_entries", "Entries in an index of the detector.", "index"),
     _gauge("detection_index_capacity", "Entries that an index of the detector can hold.", "index"),
     _counter("detection_evictions_total", "Entries forgotten for want of room.", "index"),

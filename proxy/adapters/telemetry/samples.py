@@ -97,7 +97,7 @@ def detector_samples(detector: Detector) -> Iterator[Sample]:
         yield Sample("tosproxy_detection_accounts", accounts, (level,))
     for family, accounts in _by_label(told, "accounts_by_family"):
         yield Sample("tosproxy_detection_evidence_accounts", accounts, (family,))
-    yield Sample("tosproxy_detection_campaigns", _number(told, "candidates"), ("candidate",))
+    yield Sample("tosproxy_detection_campaigns", _number(told, "candidates") - _number(told, "campaigns"), ("candidate",))
     yield Sample("tosproxy_detection_campaigns", _number(told, "campaigns"), ("confirmed",))
     yield Sample("tosproxy_detection_campaign_accounts", _number(told, "campaign_accounts"))
     yield Sample("tosproxy_detection_campaigns_found_total", _number(told, "campaigns_found"))

@@ -64,7 +64,7 @@ def signature(observation: Observation) -> int:
     return _signed(tuple(observation.header_names), observation.user_agent, observation.tls_fingerprint)
 
 
-@lru_cache(2048)
+@lru_cache(256)  # of up to 32 kB of headers each
 def _signed(header_names: tuple[str, ...], user_agent: str, tls_fingerprint: str) -> int:
     names = ",".join(name for name in header_names if name not in _VARIES)
     if not names and not user_agent and not tls_fingerprint:

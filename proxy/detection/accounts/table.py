@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import blake2s
 from itertools import islice
 from typing import Final
-
-from xxhash import xxh32_intdigest
 
 from proxy.detection.accounts.account import Account
 
@@ -16,10 +15,11 @@ _STALE_PER_SWEEP: Final = 512
 class Accounts:
     """Bounded by `limit` accounts and by `ttl_s` seconds since an account was last seen."""
 
-    def __init__(self, limit: int, ttl_s: float) -> None:
-        """Empty."""
+    def __init__(self, limit: int, ttl_s: float, seed: int) -> None:
+        """Empty. `seed` keeps whoever chooses account names from choosing principals."""
         self._limit = limit
         self._ttl_s = ttl_s
+        self._key = str(seed).encode()[: blake2s.MAX_KEY_SIZE]
         self._accounts: dict[str, Account] = {}
         self._by_principal: dict[int, Account] = {}
         self.evicted = 0
@@ -42,7 +42,7 @@ class Accounts:
         """The account, made if it is new, as the most recently used one."""
         account = self._accounts.pop(name, None)
         if account is None:
-            account = Account(name, principal_of(name, org), now)
+            account = Account(name, principal_of(name, org, self._key), now)
             if len(self._accounts) >= self._limit:
                 self._drop(next(iter(self._accounts.values())))
                 self.evicted += 1
@@ -70,6 +70,10 @@ class Accounts:
             del self._by_principal[account.principal]
 
 
-def principal_of(name: str, org: str) -> int:
-    """Who answers for an account: accounts of one organisation are one customer."""
-    return xxh32_intdigest((f"o\0{org}" if org else f"a\0{name}").encode("utf-8", "replace"))
+def principal_of(name: str, org: str, key: bytes) -> int:
+    """Who answers for an account, as 32 bits of a keyed digest: accounts of one organisation are one customer.
+
+    Without a key, names that share a number could be sought out: a thousand accounts would pass for one, or one for a stranger.
+    """
+    who = (f"o\0{org}" if org else f"a\0{name}").encode("utf-8", "replace")
+    return int.from_bytes(blake2s(who, digest_size=4, key=key).digest(), "big")

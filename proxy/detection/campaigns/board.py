@@ -35,8 +35,8 @@ TEXTS: Final = 64
 class Board:
     """Candidates by number. A merged candidate's number leads to the one it was merged into."""
 
-    def __init__(self, table: EvidenceTable, population: Population, intents: Intents, limit: int) -> None:
-        """At most `limit` candidates."""
+    def __init__(self, table: EvidenceTable, population: Population, intents: Intents, limit: int, members: int) -> None:
+        """At most `limit` candidates, with at most about so many `members` together."""
         self.candidates: dict[int, Candidate] = {}
         self.watch = Watch(self._found)
         self.dropped = 0
@@ -49,6 +49,7 @@ class Board:
         self._population = population
         self._intents = intents
         self._limit = limit
+        self._members = members
         self._numbers = 0
         self._now = 0.0
         self._raised = False
@@ -90,6 +91,8 @@ class Board:
         for text in candidate.texts:
             self.watch.drop(text)
         del self.candidates[candidate.number]
+        for other in self.candidates.values():
+            other.common.pop(candidate.number, None)
         self._merged = {number: into for number, into in self._merged.items() if into is not candidate}
         if not candidate.texts:
             self._traits_followed = {key: number for key, number in self._traits_followed.items() if number != candidate.number}
@@ -146,8 +149,9 @@ class Board:
     def judge(self, now: float, wake: Callable[[Candidate], None]) -> None:
         """Join and test all candidates, and wake the members of those whose standing changed."""
         self._now = now
-        for candidate in [one for one in self.candidates.values() if now - one.last_seen > (CAMPAIGN_IDLE_S if one.level_at else IDLE_S)]:
+        for candidate in [one for one in self.candidates.values() if self._forgettable(one)]:
             self._drop(candidate)
+        self._bound()
         self._join(now, wake)
         for candidate in self.candidates.values():
             if candidate.tested != candidate.sendings:
@@ -159,6 +163,18 @@ class Board:
                 wake(candidate)
                 self.confirmed += candidate.level > 0 and not known
         self._raised = any(candidate.level for candidate in self.candidates.values())
+
+    def _forgettable(self, candidate: Candidate) -> bool:
+        """Nobody has sent what it shares for long, and no operator's decision hangs on its being known."""
+        idle_s = self._now - candidate.last_seen
+        return idle_s > (CAMPAIGN_IDLE_S if candidate.level_at else IDLE_S) and self._now >= candidate.exemption.until
+
+    def _bound(self) -> None:
+        members = sum(candidate.size for candidate in self.candidates.values())
+        while members > self._members:
+            largest = max(self.candidates.values(), key=lambda one: (not one.level_at, one.size))
+            members -= largest.size
+            self._drop(largest)
 
     def _measure(self, candidate: Candidate, now: float) -> None:
         candidate.measure(now)

@@ -15,6 +15,7 @@ from proxy.detection.accounts.shape import MAXIMISED, REASONING, SAMPLED, STEP
 from proxy.detection.campaigns.measures.turns import CLEARLY, LEANING
 from proxy.detection.campaigns.pace import Pace
 from proxy.detection.campaigns.shared_text import SharedText
+from proxy.detection.evidence.exemption import NO_EXEMPTION, Exemption
 from proxy.detection.evidence.fusion import Finding, Verdict, faded, fuse, level_of
 from proxy.detection.evidence.table import EvidenceTable
 from proxy.detection.text.extraction import Extraction
@@ -29,6 +30,8 @@ POPULAR: Final = 3.0
 """Senders expected from history, from which a text is common property."""
 NEW: Final = 1.5
 """Senders expected from history, up to which a text is new: one is expected of a text that nobody sent."""
+MEMBERS: Final = 1 << 16
+"""Members of one candidate; who comes later is served by what is known of the others."""
 SAMPLE: Final = 32
 IDENTIFIERS: Final = 64
 MODELS: Final = 8
@@ -41,9 +44,10 @@ _COUNTS: Final = ("sendings", "continued", "maximised", "reasoning", "sampled", 
 _Key = TypeVar("_Key")
 
 
-def _add(mine: dict[_Key, int], theirs: dict[_Key, int]) -> None:
+def _add(mine: dict[_Key, int], theirs: dict[_Key, int], most: int) -> None:
     for key, count in theirs.items():
-        mine[key] = mine.get(key, 0) + count
+        if key in mine or len(mine) < most:
+            mine[key] = mine.get(key, 0) + count
 
 
 class Candidate:
@@ -76,8 +80,7 @@ class Candidate:
         self.level_at: dict[int, float] = {}
         self.tested = -1
         """Sendings when it was last tested."""
-        self.exempt_until = 0.0
-        self.note = ""
+        self.exemption = NO_EXEMPTION
         self.rarity = 0.0
         """log10 of accounts for each earlier user of the settings they share; 0.0 where they share a text."""
         self.ordinary = 0.0
@@ -151,6 +154,8 @@ class Candidate:
         """Count a sending of the account's; its first one makes it a member. Whether it was the first."""
         account.joined(self.number)
         count = self.principals.get(account.principal, 0)
+        if not count and len(self.principals) >= MEMBERS:
+            return False
         self.principals[account.principal] = count + 1
         self.sum_squares += 2 * count + 1
         if count:
@@ -175,9 +180,9 @@ class Candidate:
         for name in _COUNTS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.intents = [mine + theirs for mine, theirs in zip(self.intents, other.intents, strict=True)]
-        _add(self.models, other.models)
-        _add(self.identifiers, other.identifiers)
-        _add(self.principals, other.principals)
+        _add(self.models, other.models, MODELS)
+        _add(self.identifiers, other.identifiers, IDENTIFIERS)
+        _add(self.principals, other.principals, MEMBERS)
         self.sum_squares = sum(count * count for count in self.principals.values())
         self.sample = list(dict.fromkeys(self.sample + other.sample))[:SAMPLE]
         self.prompts.merge(other.prompts)
@@ -185,9 +190,14 @@ class Candidate:
         self.pace.absorb(other.pace, now)
         for level, at in other.level_at.items():
             self.level_at[level] = min(at, self.level_at.get(level, at))
-        self.exempt_until = max(self.exempt_until, other.exempt_until)
-        self.note = self.note or other.note
+        self.exemption = max(self.exemption, other.exemption)
         self.tested = -1
+
+    def exempt(self, exemption: Exemption) -> None:
+        """An operator's decision: no level while it is in force."""
+        self.exemption = exemption
+        self.level = 0
+        self.telling = False
 
     def measure(self, now: float) -> None:
         """Say anew how its sendings come and go, and how many are ordinary."""
@@ -242,7 +252,7 @@ class Candidate:
         """Fuse the findings; whether members need to be told."""
         level, families, odds = self.level, self.verdict.families, self.verdict.log10_odds
         verdict = fuse(table, self.findings, faded(table, now - self.last_seen))
-        self.level = 0 if now < self.exempt_until else level_of(table, verdict)
+        self.level = 0 if now < self.exemption.until else level_of(table, verdict)
         self.telling = self.level > 0 and level_of(table, fuse(table, self._of_the_text(table))) > 0
         for reached in range(1, self.level + 1):
             self.level_at.setdefault(reached, now)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from proxy.detection.campaigns.candidate import COMPANY, YOUNG_DAYS, Candidate
 from proxy.detection.campaigns.measures.evenness import dispersion, evenness
+from proxy.detection.campaigns.measures.pauses import PAUSE_S
 from proxy.detection.campaigns.pace import INDEPENDENT
 from proxy.detection.evidence.fusion import Finding
 from proxy.detection.evidence.table import EvidenceTable
@@ -67,7 +68,7 @@ def _spread(candidate: Candidate) -> Iterator[_Raw]:
             candidate.spread,
             (
                 f"{candidate.size} accounts sent {texts} (key {candidate.texts[0].key:016x}) that spread so widely for the first time; "
-                f"by chance 1 such text in 10^{candidate.spread:.0f} periods"
+                f"chance alone spreads 10^-{candidate.spread:.0f} texts so widely in a day"
             ),
         )
 
@@ -89,7 +90,10 @@ def _timing(candidate: Candidate) -> Iterator[_Raw]:
     yield (
         "timing.common_pause",
         pause,
-        f"after one was told to slow down, {candidate.pace.pauses.observed} requests of the others came where {candidate.pace.pauses.expected:.0f} were due",
+        (
+            f"within {PAUSE_S:.0f} s after one was told to slow down, {candidate.pace.pauses.observed} of the others sent something, where "
+            f"{candidate.pace.pauses.expected:.0f} would at a quiet time"
+        ),
     )
 
 
@@ -104,15 +108,16 @@ def _intent(candidate: Candidate, intents: Intents) -> Iterator[_Raw]:
 def _harvest(candidate: Candidate, shares: Shares) -> Iterator[_Raw]:
     single = 1.0 - candidate.continued / candidate.sendings
     distinct = candidate.prompts.estimate()
+    prompts = min(round(distinct), candidate.sendings)  # a sketch may count more of them than were sent
     common = candidate.sendings / (max(distinct, 1.0) * candidate.size)
     if candidate.texts and common >= COMMON_PROMPTS:
-        told = f"they send the same some {distinct:.0f} prompts, each by {common:.0%} of the accounts: an exercise, a job or a joke"
+        told = f"{candidate.size} accounts send the same some {prompts} prompts, each some {candidate.sendings / max(prompts, 1):.0f} times: an exercise, a job or a joke"
         yield "harvest.same_prompts", common, told
         return
     yield (
         "harvest.one_way",
         single,
-        f"{single:.0%} of {candidate.sendings} sendings continue no conversation, with some {distinct:.0f} prompts",
+        f"{single:.0%} of {candidate.sendings} sendings continue no conversation, with some {prompts} prompts",
     )
     if candidate.texts:  # those who share a trait alone are a mixture: their counts say nothing
         ratio = dispersion(candidate.size, sum(candidate.principals.values()), candidate.sum_squares)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Final
 
 from xxhash import xxh32_intdigest
@@ -12,7 +13,8 @@ from proxy.detection.campaigns.board import Board
 from proxy.detection.campaigns.candidate import COMPANY, Candidate
 from proxy.detection.config import DetectionConfig
 from proxy.detection.evidence.calibration import Sighting
-from proxy.detection.evidence.fusion import Finding, Verdict, fuse, level_of
+from proxy.detection.evidence.exemption import NO_EXEMPTION, Exemption
+from proxy.detection.evidence.fusion import THRESHOLD_JITTER, Finding, Verdict, faded, fuse, level_of
 from proxy.detection.evidence.table import EvidenceTable
 from proxy.detection.observation import NO_SIGNALS, Signals
 from proxy.detection.text.intent import Intents
@@ -30,8 +32,8 @@ RARE: Final = 1.5
 OUTLIER_TIMES: Final = 4.0
 OUTLIER_MORE: Final = 10.0
 REVIEW_S: Final = 900.0
-THRESHOLD_JITTER: Final = 0.08
-"""Width in log10 odds: thresholds differ by up to a tenth in odds either way between accounts."""
+FOLLOWED: Final = 1000
+"""Raised accounts looked after in one sweep, or a sixteenth of them if they are more."""
 
 
 class Reviewer:
@@ -47,6 +49,8 @@ class Reviewer:
         self._raised: dict[str, tuple[Account, int]] = {}
         """Accounts above level 0, or about to be, with the level that the evidence supports."""
         self.braked = False
+        self._exemptions: dict[str, Exemption] = {}
+        """By account's name: they outlive what is known of an account that falls silent."""
 
     def signals(self, account: Account, now: float) -> Signals:
         """The account's signals, reviewed first if something is due."""
@@ -55,12 +59,12 @@ class Reviewer:
             self.review(account, now)
         return standing.signals
 
-    def campaign_of(self, account: Account) -> Candidate | None:
-        """The strongest campaign that the account itself sent something of."""
+    def campaign_of(self, account: Account, now: float) -> Candidate | None:
+        """The strongest campaign that the account itself sent something of, apart from those that an operator exempted."""
         best: Candidate | None = None
         for number, count in account.memberships.items():
             candidate = self._board.get(number)
-            if candidate is None or not candidate.admits(count) or candidate.apart(account.principal):
+            if candidate is None or now < candidate.exemption.until or not candidate.admits(count) or candidate.apart(account.principal):
                 continue
             if not candidate.texts and not self._alike(account, candidate, count):
                 continue
@@ -87,11 +91,15 @@ class Reviewer:
             found.append(Finding("bank.own", banked, self.table.weigh("bank.own", banked), told))
         return [finding for finding in found if finding.log10]
 
+    def fade(self, account: Account, campaign: Candidate | None, now: float) -> float:
+        """What is left of what speaks against the account, since nothing was added to it."""
+        return faded(self.table, now - (campaign if campaign is not None else account).last_seen)
+
     def review(self, account: Account, now: float) -> Verdict:
         """Fuse what is known and move the standing towards it."""
         standing = account.standing
-        campaign = self.campaign_of(account)
-        verdict = fuse(self.table, self.findings(account, campaign))
+        campaign = self.campaign_of(account, now)
+        verdict = fuse(self.table, self.findings(account, campaign), self.fade(account, campaign, now))
         chance = self._chance(account.name)
         target = level_of(self.table, verdict, (chance - 0.5) * THRESHOLD_JITTER)
         if campaign is not None:
@@ -99,10 +107,10 @@ class Reviewer:
         if target > 1 and campaign is not None and not self._certain(account, campaign):
             target = 1
             verdict = verdict._replace(log10_odds=min(verdict.log10_odds, self.table.level_log_odds[1]))
-        if now < standing.exempt_until:
+        if now < self.exemption(account.name).until:
             target = 0
         wanted = target
-        if self.braked and not (len(verdict.families) >= 3 and verdict.score >= 0.99):
+        if self.braked and not _beyond_doubt(verdict):
             target = min(target, 1)
             standing.lower(1)
         standing.aim(target, now, chance * self._config.promote_s[target - 1] if target else 0.0, self._config.demote_s)
@@ -114,9 +122,22 @@ class Reviewer:
         standing.signals = self._signals(standing.level, verdict, campaign)
         return verdict
 
-    def sighting(self, account: Account) -> Sighting:
+    def limited_by(self, account: Account, campaign: Candidate | None, now: float) -> str:
+        """Why the account stands lower than its evidence would put it, for people; "" when it doesn't."""
+        if now < self.exemption(account.name).until:
+            return "an operator's decision"
+        verdict = fuse(self.table, self.findings(account, campaign), self.fade(account, campaign, now))
+        if level_of(self.table, verdict) <= 1:
+            return ""
+        if campaign is not None and not self._certain(account, campaign):
+            return "its own requests leave open whether it takes part in what the others do: level 1 at most"
+        if self.braked and not _beyond_doubt(verdict):
+            return "the brake is on, since more accounts than budgeted would be punished: level 1 at most"
+        return ""
+
+    def sighting(self, account: Account, now: float) -> Sighting:
         """What the evidence says of an account at this moment; changes nothing."""
-        campaign = self.campaign_of(account)
+        campaign = self.campaign_of(account, now)
         verdict = fuse(self.table, self.findings(account, campaign))
         return Sighting(account.name, verdict, punishable=campaign is not None and self._certain(account, campaign))
 
@@ -157,11 +178,11 @@ class Reviewer:
             return Signals(level, verdict.score, families)
         return Signals(level, verdict.score, families, campaign.id, campaign.size, campaign.first_seen)
 
-    def recognisable(self, account: Account | None, campaign: Candidate, now: float) -> bool:
+    def recognisable(self, name: str, account: Account | None, campaign: Candidate, now: float) -> bool:
         """Whether a request with a campaign's text may be acted on at once."""
-        if not campaign.telling or not campaign.admits(1):
+        if not campaign.telling or not campaign.admits(1) or now < self.exemption(name).until:
             return False
-        return account is None or (now >= account.standing.exempt_until and not campaign.apart(account.principal))
+        return account is None or not campaign.apart(account.principal)
 
     def recognised(self, campaign: Candidate) -> Signals:
         """Signals for a request that carries a known campaign's text: throttling, never more."""
@@ -185,17 +206,38 @@ class Reviewer:
             for account, _ in self._raised.values():
                 account.standing.review_at = 0.0
 
-    def exempt(self, subject: str, account: Account | None, until: float, note: str, now: float) -> None:
-        """Clear an account or a campaign, and let the evidence raise neither until a time."""
+    def follow(self, now: float, known: Callable[[str], Account | None]) -> None:
+        """Move standings that are due although their accounts send nothing, and forget accounts that fell out of the table; some at a time."""
+        for name in list(islice(self._raised, max(FOLLOWED, len(self._raised) // 16))):
+            account, wanted = self._raised.pop(name)
+            if known(name) is not account:
+                continue
+            if now >= account.standing.review_at:
+                self.review(account, now)
+            else:
+                self._raised[name] = (account, wanted)
+
+    def exemption(self, name: str) -> Exemption:
+        """What an operator decided about an account."""
+        return self._exemptions.get(name, NO_EXEMPTION)
+
+    def exempt(self, subject: str, account: Account | None, exemption: Exemption, now: float) -> None:
+        """Clear an account, or a campaign and everyone who was raised for it, and let the evidence raise neither while the exemption lasts."""
         if account is not None:
-            account.standing.clear()
-            account.standing.exempt_until = until
-            account.standing.note = note
-            account.standing.review_at = now
+            self._exemptions = {name: one for name, one in self._exemptions.items() if one.until > now}
+            self._exemptions[subject] = exemption
+            self._clear(account, now)
         for campaign in self._board.campaigns:
             if campaign.id == subject:
-                campaign.exempt_until = until
-                campaign.note = note
+                raised = [one for one, _ in self._raised.values() if self.campaign_of(one, now) is campaign]
+                campaign.exempt(exemption)
+                for one in raised:
+                    self._clear(one, now)
+
+    def _clear(self, account: Account, now: float) -> None:
+        account.standing.clear()
+        account.standing.review_at = now
+        self._raised.pop(account.name, None)
 
     def metrics(self) -> Mapping[str, float | Mapping[str, float]]:
         """Accounts by level, campaigns, evidence by family, brake, time to detection."""
@@ -218,3 +260,8 @@ class Reviewer:
             "brake": float(self.braked),
             "time_to_detection_s": latest.level_at[1] - latest.first_seen if latest is not None else 0.0,
         }
+
+
+def _beyond_doubt(verdict: Verdict) -> bool:
+    """The brake spares it."""
+    return len(verdict.families) >= 3 and verdict.score >= 0.99

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from proxy.detection.evidence.fusion import Verdict, reachable
+from proxy.detection.evidence.fusion import THRESHOLD_JITTER, Verdict, reachable
 from proxy.detection.evidence.table import LEVELS, EvidenceTable
 
 SHIPPED_CASES: Final = 20
@@ -20,7 +20,10 @@ FOUNDING: Final = "text.spread"
 LEAST_RATE: Final = 1e-4
 STEP: Final = 0.02
 """log10 odds by which a threshold is set above the highest score that must stay below it."""
-HIGHEST: Final = 0.999999
+HIGHEST: Final = 0.999999999
+_ROUNDING: Final = 1e9
+_LOWEST: Final = -0.5 * THRESHOLD_JITTER
+"""How far the lowest of the accounts' own thresholds lies from the stated one."""
 
 
 class Sighting(NamedTuple):
@@ -50,9 +53,9 @@ class Threshold(NamedTuple):
     shipped: float
     probability: float
     accounts: int
-    """Accounts that would have reached it at the shipped probability."""
+    """Accounts that could have reached it at the shipped probability, each by the lowest threshold that it may have."""
     left: int
-    """Accounts that reach it still."""
+    """Accounts that still could."""
     allowed: int
 
 
@@ -133,12 +136,21 @@ class Scores:
             scores = sorted((best[place] for best in self._best.values()), reverse=True)
             allowed = math.floor(min(1.0, share) * len(scores))
             least = max(least, self._table.level_log_odds[place])
-            if len(scores) > allowed and scores[allowed] >= least:
-                least = scores[allowed] + STEP
-            probability = min(HIGHEST, shipped if least <= self._table.level_log_odds[place] else 1.0 / (1.0 + 10.0**-least))
-            before = sum(score >= self._table.level_log_odds[place] for score in scores)
-            found.append(Threshold(place + 1, shipped, round(probability, 6), before, sum(score >= least for score in scores), allowed))
+            if len(scores) > allowed and scores[allowed] >= least + _LOWEST:
+                least = scores[allowed] - _LOWEST + STEP
+            probability = shipped if least <= self._table.level_log_odds[place] else _probability(least)
+            before, left = (sum(score >= _log_odds(one) + _LOWEST for score in scores) for one in (shipped, probability))
+            found.append(Threshold(place + 1, shipped, probability, before, left, allowed))
         return found
+
+
+def _probability(log10_odds: float) -> float:
+    """Rounded up: a threshold that is written down must not come out lower than it was found."""
+    return min(HIGHEST, math.ceil(_ROUNDING / (1.0 + math.pow(10.0, -log10_odds))) / _ROUNDING)
+
+
+def _log_odds(probability: float) -> float:
+    return math.log10(probability / (1.0 - probability))
 
 
 def override(table: EvidenceTable, rates: Iterable[Rate], thresholds: Iterable[Threshold], source: str) -> dict[str, Any]:

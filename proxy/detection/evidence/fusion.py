@@ -10,6 +10,8 @@ from proxy.detection.evidence.table import LEVELS, EvidenceTable
 
 SUPPORTING: Final = 0.5
 """log10 weight from which a family counts as support: odds of three to one."""
+THRESHOLD_JITTER: Final = 0.08
+"""Width in log10 odds: thresholds differ by up to a tenth in odds either way between accounts."""
 
 
 class Finding(NamedTuple):
@@ -35,6 +37,12 @@ class Verdict(NamedTuple):
         return 1.0 / (1.0 + math.pow(10.0, -self.log10_odds))
 
 
+def bounded(table: EvidenceTable, family: str, log10: float, fade: float) -> float:
+    """What a finding of a family counts for, by the family's bounds; support fades, doubt stays."""
+    told = table.families[family]
+    return min(told.cap, log10) * fade if log10 > 0.0 else max(told.floor, log10)
+
+
 def fuse(table: EvidenceTable, findings: Iterable[Finding], fade: float = 1.0) -> Verdict:
     """Add up findings. Within a family the strongest support and the strongest doubt count; `fade` (0..1) decays all support."""
     support: dict[str, float] = {}
@@ -49,12 +57,11 @@ def fuse(table: EvidenceTable, findings: Iterable[Finding], fade: float = 1.0) -
     supporting = []
     together = False
     for family in sorted(support.keys() | doubt.keys()):
-        told = table.families[family]
-        weight = min(told.cap, support.get(family, 0.0)) * fade + max(told.floor, doubt.get(family, 0.0))
+        weight = bounded(table, family, support.get(family, 0.0), fade) + bounded(table, family, doubt.get(family, 0.0), fade)
         total += weight
         if weight >= SUPPORTING:
             supporting.append((family, weight))
-            together = together or told.together
+            together = together or table.families[family].together
     supporting.sort(key=lambda one: -one[1])
     return Verdict(total, tuple(supporting), together)
 

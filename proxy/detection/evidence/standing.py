@@ -18,7 +18,7 @@ FIRST_REVIEW_S: Final = 900.0
 class Standing:
     """The signals in force, and what they are about to become."""
 
-    __slots__ = ("demote_at", "exempt_until", "level", "note", "pending", "promote_at", "review_at", "signals")
+    __slots__ = ("demote_at", "level", "pending", "promote_at", "review_at", "signals")
 
     def __init__(self, now: float) -> None:
         """Nothing known."""
@@ -27,8 +27,6 @@ class Standing:
         self.pending = 0
         self.promote_at = self.demote_at = NEVER
         self.review_at = now + FIRST_REVIEW_S
-        self.exempt_until = 0.0
-        self.note = ""
 
     def aim(self, target: int, now: float, delay_s: float, demote_s: float) -> None:
         """The evidence now supports `target`: schedule the change, or make it if it is due."""

@@ -19,6 +19,8 @@ from proxy.dialects.call import ModelCall
 TRAITS: Final = 2048
 REGULARS: Final = 512
 """Users in earlier generations from which a trait is common property and says nothing."""
+EFFORT_CHARS: Final = 32
+"""A client may write what it likes where an effort belongs; what is remembered of it is bounded."""
 NEWCOMERS: Final = 12
 """New users from which a trait is worth following."""
 
@@ -71,7 +73,7 @@ class Traits:
 def settings_key(call: ModelCall) -> int:
     """Hash of what the software chose, whichever model and API it calls: limits and sampling. The same in every replica."""
     told = (
-        call.stream, call.max_output_tokens, call.n, call.temperature, call.logprobs, call.top_logprobs, call.reasoning, call.reasoning_effort, call.reasoning_budget,
+        call.stream, call.max_output_tokens, call.n, call.temperature, call.logprobs, call.top_logprobs, call.reasoning, call.reasoning_effort[:EFFORT_CHARS], call.reasoning_budget,
         bool(call.tools), call.seed is None,
     )  # fmt: skip
     return _hashed(*told)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import pytest
+from xxhash import xxh32_intdigest
+
 from proxy.detection.accounts.account import HALVED_AT, MEMBERSHIPS, Account
 from proxy.detection.accounts.shape import MAXIMISED, REASONING, SAMPLED, network, shape, signature
 from proxy.detection.accounts.table import Accounts, principal_of
@@ -7,6 +10,7 @@ from proxy.detection.observation import Observation
 from proxy.detection.text.extraction import Extraction
 from proxy.dialects.call import ModelCall, Text, Usage
 
+KEY = b"1"
 CALL = ModelCall("openai", "chat.completions", "m", texts=(Text("user", "hello"),))
 SEEN = Observation("a", CALL)
 READ = Extraction(b"", 0, 0b101, 0, 3, False, 77)
@@ -50,23 +54,35 @@ def test_of_too_many_memberships_the_slightest_is_dropped():
 
 
 def test_accounts_of_one_organisation_are_one_principal():
-    assert principal_of("a", "acme") == principal_of("b", "acme") != principal_of("a", "")
-    assert principal_of("a", "") != principal_of("b", "")
+    assert principal_of("a", "acme", KEY) == principal_of("b", "acme", KEY) != principal_of("a", "", KEY)
+    assert principal_of("a", "", KEY) != principal_of("b", "", KEY)
+
+
+@pytest.mark.parametrize(("one", "other"), [("user-99735", "user-224205"), ("user-64366", "user-270225")])
+def test_names_sought_out_to_share_a_number_are_two_principals(one, other):
+    assert xxh32_intdigest(f"a\0{one}".encode()) == xxh32_intdigest(f"a\0{other}".encode())
+    accounts = Accounts(10, 100.0, seed=1)
+    assert accounts.touch(one, "", 0.0).principal != accounts.touch(other, "", 0.0).principal
+
+
+def test_a_name_stands_for_another_principal_under_another_seed():
+    first, second = (Accounts(10, 100.0, seed).touch("a", "", 0.0).principal for seed in (1, 2))
+    assert first != second
 
 
 def test_the_table_is_bounded_and_forgets_the_least_recently_used():
-    accounts = Accounts(3, 100.0)
+    accounts = Accounts(3, 100.0, seed=1)
     for name in "abcad":
         accounts.touch(name, "", 0.0)
     assert len(accounts) == 3
     assert accounts.get("b") is None
     assert accounts.get("a") is not None
-    assert accounts.of_principal(principal_of("b", "")) is None
+    assert accounts.of_principal(principal_of("b", "", b"1")) is None
     assert accounts.evicted == 1
 
 
 def test_accounts_not_seen_for_the_time_to_live_are_forgotten():
-    accounts = Accounts(10, 100.0)
+    accounts = Accounts(10, 100.0, seed=1)
     accounts.touch("old", "", 0.0)
     accounts.touch("new", "", 0.0).last_seen = 50.0
     accounts.expire(101.0)
