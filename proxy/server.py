@@ -208,7 +208,10 @@ class Server:
         while True:
             await asyncio.sleep(self.settings.detection.sweep_s)
             began = time.perf_counter()
-            detector.sweep(self.clock())
+            try:
+                detector.sweep(self.clock())
+            except Exception as error:  # noqa: BLE001 - one search that fails must not be the last
+                self._fault("sweep", error)
             self._sweep_s = time.perf_counter() - began
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
