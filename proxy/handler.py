@@ -135,11 +135,10 @@ class Handler:
         except UpstreamError as error:
             record.upstream_error = error.kind
             await answer(down, record, replies.upstream_failed(_wording(request), error, record.id), "upstream_error")
-        except ConnectionError:
-            _leave(down, record)  # nothing is raised: to aiohttp that would be a fault of ours, for the log
-        except asyncio.CancelledError:
-            if down.gone:
-                _leave(down, record)
+        except (ConnectionError, asyncio.CancelledError) as error:
+            if down.gone or isinstance(error, ConnectionError):
+                record.outcome = "client_gone"
+                down.cut()
                 raise
             down.closing = True  # the client is there, it is we who end
             await answer(down, record, replies.stopping(_wording(request), record.id), "cut")
@@ -284,11 +283,6 @@ class Handler:
         if not name or not self.world.sources.trust.peer(peer.client)[1]:
             return ""
         return next((value for header, value in head.headers if header == name), "")
-
-
-def _leave(down: Downstream, record: Record) -> None:
-    record.outcome = "client_gone"
-    down.cut()
 
 
 def _wording(request: web.BaseRequest) -> Dialect:

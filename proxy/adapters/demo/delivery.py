@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -113,14 +112,13 @@ def _reply(body: Json, status: int) -> web.Response:
 
 async def _send(request: web.Request, stream: Stream, model: str) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": stream.content_type, "Cache-Control": "no-cache"})
-    with suppress(ConnectionError):  # the caller may leave: for a stream that is an end like any other
-        await response.prepare(request)
-        for sent, event in enumerate(stream.events):
-            await response.write(event)
-            if model.endswith("-slow"):
-                await asyncio.sleep(SLOW_PAUSE_S)
-            if model.endswith("-hangup") and sent == 4 and request.transport is not None:
-                request.transport.abort()
-                return response
-        await response.write_eof()
+    await response.prepare(request)
+    for sent, event in enumerate(stream.events):
+        await response.write(event)
+        if model.endswith("-slow"):
+            await asyncio.sleep(SLOW_PAUSE_S)
+        if model.endswith("-hangup") and sent == 4 and request.transport is not None:
+            request.transport.abort()
+            return response
+    await response.write_eof()
     return response
