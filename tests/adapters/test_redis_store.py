@@ -88,6 +88,31 @@ def test_callers_are_not_named_in_the_store_and_every_key_expires(fragile):
         assert int(fragile.command("PTTL", key.decode()).strip()[1:]) > 0
 
 
+def test_a_key_that_somebody_else_wrote_costs_its_own_change_and_not_those_told_with_it(server):
+    async def scenario():
+        spoilt, sound = rate_ask(subject(), cost=10.0), rate_ask(subject(), cost=10.0)
+        async with store(server) as opened:
+            held = [await opened.reserve([ask], NOW) for ask in (spoilt, sound)]
+            server.command("SET", opened._name(spoilt), "not a number")
+            for one in held:
+                await opened.settle(one, [4.0], NOW)
+            await opened.flush()
+            assert (await opened.reserve([sound._replace(cost=0.0)], NOW)).standings[0].remaining == pytest.approx(6.0, abs=0.1)
+
+    asyncio.run(scenario())
+
+
+def test_a_server_that_forgot_the_script_is_told_it_again(server):
+    async def scenario():
+        async with store(server) as opened:
+            await opened.reserve([rate_ask(subject())], NOW)
+            server.command("SCRIPT", "FLUSH")
+            assert not (await opened.reserve([rate_ask(subject())], NOW)).degraded
+            assert opened.failures == 0
+
+    asyncio.run(scenario())
+
+
 def test_a_batch_told_twice_counts_once(server):
     async def scenario():
         who = subject()
