@@ -222,7 +222,7 @@ class Handler:
         self._note(record, decision, caller)
         if not decision.allowed:
             return await answer(down, record, *said_no(route, decision, record))
-        responses = Responses(world.decider, decision, session, caller, observation, record, world.clock)
+        responses = Responses(world.decider, decision, session, caller, observation, record, world.clock, partial(world.fault, record.id))
         try:
             upstream = choose(world.upstreams, head.path, session.call.model)
             if upstream is None:

@@ -41,7 +41,7 @@ from proxy.settings import Admin, Detection, Identity, Log, Settings, Tracing, U
 
 DAY_S: Final = 86_400.0
 LEASE_TTL_S: Final = 4 * 3600.0
-"""Longer than any exchange: a stream must not give its slot away while it runs. Only a crashed process leaves one behind."""
+"""Longer than any exchange: a stream must not give its slot away while it runs."""
 LOOPBACK: Final = ("127.0.0.0/8", "::1/128")
 
 Part = TypeVar("Part")
@@ -195,5 +195,5 @@ def limit_store(settings: Settings, key: bytes, log: structlog.typing.FilteringB
         return MemoryStore(max_keys=state.max_keys, lease_ttl_s=LEASE_TTL_S)
     return RedisStore(
         state.url.get_secret_value(), key, replicas=state.replicas, on_loss=state.on_loss, budget_s=state.budget_ms / 1000.0,
-        max_keys=state.max_keys, lease_ttl_s=LEASE_TTL_S, log=log,
+        max_keys=state.max_keys, log=log,
     )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from typing import Any, Final, Protocol
 
 import structlog
@@ -22,14 +22,35 @@ class Certified(Protocol):
         """Use new files for new connections; says whether there were any. Raises ConfigError once for each broken version."""
 
 
+class Followed(Protocol):
+    """Something read from files, that says when they change."""
+
+    @property
+    def status(self) -> Any:
+        """What is in force, and what is wrong with the files."""
+
+    def refresh(self) -> bool:
+        """Read the files again if they changed; says whether what is in force did."""
+
+    async def watch(self, report: Callable[[Any], None], look_every_s: float) -> None:
+        """Follow them until cancelled."""
+
+
 class Following:
     """`watching` follows every file in a task of its own, `look` looks at all of them once."""
 
-    def __init__(self, parts: Parts, certified: Mapping[str, Certified], log: structlog.typing.FilteringBoundLogger) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        certified: Mapping[str, Certified],
+        log: structlog.typing.FilteringBoundLogger,
+        look_every_s: float = LOOK_EVERY_S,
+    ) -> None:
         """`certified`: who holds certificates, by the words of the log."""
         self._parts = parts
         self._certified = certified
         self._log = log
+        self._look_every_s = look_every_s
         self._expired: frozenset[str] = frozenset()
 
     async def look(self) -> None:
@@ -39,19 +60,43 @@ class Following:
 
     def watching(self) -> Iterator[Coroutine[Any, Any, None]]:
         """What runs for ever, to be made tasks of."""
-        parts = self._parts
-        yield self._look_now_and_then()
-        yield parts.policies.watch(lambda status: self._reloaded("policies", status))
-        yield parts.geo.watch(LOOK_EVERY_S, self._databases)
+        parts, every_s = self._parts, self._look_every_s
+        yield self._ever("certificates and secrets", self._look_now_and_then)
+        yield self._ever("region databases", lambda: parts.geo.watch(every_s, self._databases))
+        yield self._follow("policies", parts.policies)
         if parts.accounts is not None:
-            yield parts.accounts.watch(lambda status: self._reloaded("accounts", status))
+            yield self._follow("accounts", parts.accounts)
         if parts.tokens is not None:
-            yield parts.tokens.watch(lambda status: self._reloaded("token keys", status))
+            yield self._follow("token keys", parts.tokens)
+
+    def _follow(self, what: str, part: Followed) -> Coroutine[Any, Any, None]:
+        async def look() -> None:
+            before = part.status
+            await asyncio.to_thread(part.refresh)
+            if part.status != before:
+                self._reloaded(what, part.status)
+
+        return self._ever(what, lambda: part.watch(lambda status: self._reloaded(what, status), self._look_every_s), look)
+
+    async def _ever(self, what: str, watch: Callable[[], Awaitable[None]], look: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Watch, whatever happens: where the system has no watches left, or the folder is away, look now and then until it can be watched."""
+        told = ""
+        while True:
+            try:
+                return await watch()
+            except Exception as error:  # noqa: BLE001 - a task that ends would leave old terms in force for good
+                reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            if reason != told:
+                self._log.error("can't be watched, looked at now and then instead", what=what, reason=reason)
+                told = reason
+            await asyncio.sleep(self._look_every_s)
+            if look is not None:
+                await look()
 
     async def _look_now_and_then(self) -> None:
         """Certificates and mounted secrets are replaced without an event."""
         while True:
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(self._look_every_s)
             await self._look_at_certificates()
             self.look_at_days()
             for what in await asyncio.to_thread(self._refresh_secrets):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -45,12 +47,20 @@ def serve(
         log = logger(form, settings.log.level)
         adopt_libraries(log)
         server = Server(settings, log)
+    _use_every_descriptor()
     try:
         code = uvloop.run(_run(server))
     except OSError as error:
         err.print(f"can't listen: {error.strerror or error}", markup=False)
         raise typer.Exit(UNUSABLE) from None
     raise typer.Exit(code)
+
+
+def _use_every_descriptor() -> None:
+    """An exchange takes two; shells and container runtimes begin programs with 1024 and leave it to them to ask for the rest."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # some systems bound it further
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _settings(file: Path | None) -> Settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from time import perf_counter
 from typing import Final, NamedTuple
 
@@ -15,11 +16,13 @@ from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import Document, Names, Route, RouteKind
 from proxy.dialects.routes import dialect_for_errors, find_route
 from proxy.errors import CallerError, Fault
-from proxy.exchange.uploads import open_upload
+from proxy.exchange.uploads import LARGE_BYTES, open_upload
 from proxy.policy.ruleset import Ruleset
 from proxy.settings import Caps
 
 UNINSPECTED: Final = "uninspected"
+PLAIN: Final = frozenset({"", "identity"})
+"""Other codings may make a small body large."""
 
 
 class Asked(NamedTuple):
@@ -53,10 +56,9 @@ async def read(request: web.BaseRequest, down: Downstream, head: Head, route: Ro
     raw = await read_body(request.content, head, cap, caps.body_s)
     waited_s = perf_counter() - began
     if route.kind is RouteKind.CALL:
-        raw = body.decode(raw, head.content_encoding, caps.decoded_bytes)
-        body.check_media_type(head.content_type)
-        document = body.read_json(raw, body.JsonLimits())
-        return Asked(raw, route.read(document, names), document, waited_s)
+        if len(raw) < LARGE_BYTES and head.content_encoding in PLAIN:
+            return _read_call(raw, head, route, names, caps, waited_s)
+        return await asyncio.to_thread(_read_call, raw, head, route, names, caps, waited_s)
     if route.kind is RouteKind.UPLOAD:
         raw = body.decode(raw, head.content_encoding, cap)
         upload = await open_upload(route, head.content_type, raw, names)
@@ -64,3 +66,10 @@ async def read(request: web.BaseRequest, down: Downstream, head: Head, route: Ro
     if raw and route.kind is RouteKind.METADATA:
         raise CallerError(Fault.MALFORMED, "this endpoint takes no body", "unexpected_body")
     return Asked(body.decode(raw, head.content_encoding, caps.decoded_bytes), route.bare_call(), {}, waited_s)
+
+
+def _read_call(raw: bytes, head: Head, route: Route, names: Names, caps: Caps, waited_s: float) -> Asked:
+    raw = body.decode(raw, head.content_encoding, caps.decoded_bytes)
+    body.check_media_type(head.content_type)
+    document = body.read_json(raw, body.JsonLimits())
+    return Asked(raw, route.read(document, names), document, waited_s)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
 from time import perf_counter
 from typing import Final, NamedTuple
 
@@ -63,12 +62,7 @@ async def relay(outgoing: Outgoing, down: Downstream, record: Record) -> None:
     Raises UpstreamError only while nothing of an answer has been sent. A client that leaves aborts the upstream.
     """
     asked = perf_counter()
-    try:
-        answer = await outgoing.upstream.send(outgoing.head, outgoing.body, partial(outgoing.left, record.at), bodiless=outgoing.bodiless)
-    except asyncio.CancelledError:
-        if down.gone:
-            record.usage = _unanswered(outgoing)
-        raise
+    answer = await _send(outgoing, down, record)
     record.first_byte_s = perf_counter() - asked
     record.upstream_status = record.status = answer.message.code
     record.upstream_retries = answer.retries
@@ -97,6 +91,22 @@ async def relay(outgoing: Outgoing, down: Downstream, record: Record) -> None:
     finally:
         if inspector is not None:
             record.usage = _usage(outgoing, inspector, answer.message.code)
+
+
+async def _send(outgoing: Outgoing, down: Downstream, record: Record) -> Answer:
+    away = False
+
+    def left() -> None:
+        nonlocal away
+        away = True
+        outgoing.left(record.at)
+
+    try:
+        return await outgoing.upstream.send(outgoing.head, outgoing.body, left, bodiless=outgoing.bodiless)
+    except asyncio.CancelledError:
+        if down.gone and away:
+            record.usage = _unanswered(outgoing)
+        raise
 
 
 def _inspector(outgoing: Outgoing, answer: Answer) -> Inspector:

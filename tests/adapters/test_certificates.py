@@ -72,6 +72,17 @@ def test_new_connections_get_the_certificate_that_the_files_hold_now(serve, tmp_
     assert presented((host, int(port))) == "second"
 
 
+@pytest.mark.parametrize("replaced", [False, True], ids=["at the start", "after a change"])
+def test_a_handshake_takes_no_longer_than_headers_may(serve, tmp_path, replaced):
+    proxy = serve(listen={"port": 0, "tls": issue(tmp_path, "first")}, caps={"header_s": 0.3})
+    if replaced:
+        issue(tmp_path, "second")
+        assert refreshed(proxy, proxy.server.listener)
+    host, _, port = proxy.url.removeprefix("https://").rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as silent:
+        assert silent.recv(1) == b""
+
+
 def let_in(address: tuple[str, int], client: Path) -> bool:
     """Whether a client with this certificate gets an answer."""
     context = ssl.create_default_context()

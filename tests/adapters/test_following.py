@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import io
 import os
+import threading
 from contextlib import closing
 from pathlib import Path
+from threading import Semaphore
 
+from proxy.adapters.building import build_parts
+from proxy.adapters.following import Following
 from proxy.adapters.secrets import read_secret
-from tests.conftest import Running
+from proxy.adapters.telemetry.log import logger
+from proxy.detection.detector import Detector
+from proxy.settings import Settings
+from tests.conftest import OPEN, Running
 
 
 def metrics_status(proxy: Running, token: str) -> int:
@@ -65,3 +73,47 @@ def test_a_secret_that_is_replaced_by_two_lines_keeps_its_value(tmp_path):
     replace(path, "new\n")
     assert secret.refresh()
     assert secret.value == "Bearer new"
+
+
+def test_files_that_cant_be_watched_are_looked_at_all_the_same(tmp_path):
+    """As where the system has no watches left. Here the folder is away when watching begins."""
+    folder, accounts = tmp_path / "mounted" / "policies", tmp_path / "mounted" / "accounts.yaml"
+    folder.mkdir(parents=True)
+    (folder / "a.yaml").write_text(OPEN["open.yaml"])
+    accounts.write_text("accounts:\n  acme: {tier: gold}\n")
+    log = io.StringIO()
+    told = logger("json", "info", log)
+    parts = build_parts(Settings(policies=folder, identity={"accounts_file": accounts}, log={"records": "off"}), told)
+    (tmp_path / "mounted").rename(tmp_path / "away")
+
+    async def scenario() -> None:
+        following = Following(parts, {}, told, look_every_s=0.05)
+        tasks = [asyncio.ensure_future(work) for work in following.watching()]
+        async with asyncio.timeout(20):
+            while log.getvalue().count("can't be watched") < 2:
+                await asyncio.to_thread(threading.Event().wait, 0.02)
+            (tmp_path / "away" / "policies" / "a.yaml").write_text(OPEN["open.yaml"].replace("open.none", "open.other"))
+            (tmp_path / "away" / "accounts.yaml").write_text("accounts:\n  acme: {tier: gold}\n  other: {tier: gold}\n")
+            (tmp_path / "away").rename(tmp_path / "mounted")
+            while not (parts.policies.status.reloads and len(parts.accounts.directory) == 2):
+                await asyncio.to_thread(threading.Event().wait, 0.02)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(scenario())
+    assert [rule.id for rule in parts.policies.current.rules] == ["open.other"]
+
+
+def test_a_search_for_campaigns_that_fails_is_told_and_not_the_last(serve, monkeypatch):
+    searches = Semaphore(0)
+
+    def sweep(detector: Detector, now: float) -> None:
+        searches.release()
+        raise ZeroDivisionError
+
+    proxy = serve(detection={"sweep_s": 0.05})
+    monkeypatch.setattr(Detector, "sweep", sweep)
+    for _ in range(3):
+        assert searches.acquire(timeout=10)
+    assert {line["decision"] for line in proxy.events if line["event"] == "fault"} == {"sweep"}

@@ -1,9 +1,11 @@
 """A Redis that is lost, slow or full: limits hold by local shares until it is back."""
 
 import asyncio
+import threading
 from contextlib import closing
 
 import pytest
+import uvloop
 
 from tests.adapters.redis_asks import NOW, lease_ask, rate_ask, spend_all, store
 from tests.adapters.redis_server import BINARY, MISSING, RedisServer
@@ -23,6 +25,12 @@ async def until(condition):
             await asyncio.sleep(0.01)
 
 
+async def turn():
+    turned = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_soon(turned.set_result, None)
+    await turned
+
+
 async def lose(opened, who="loses"):
     while not opened.degraded:
         await opened.reserve([rate_ask(who, cost=0.0)], NOW)
@@ -35,9 +43,9 @@ def test_a_lost_store_is_neither_unlimited_nor_a_refusal_for_all(fragile, loss):
             await opened.reserve([rate_ask("warm")], NOW)
             getattr(fragile, loss)()
             admitted, held = await spend_all(opened, rate_ask("busy"), 40)
-            assert opened.degraded
             assert admitted == 5
             assert all(one.degraded for one in held)
+            await lose(opened)
             for number in range(20):
                 assert (await opened.reserve([rate_ask(f"other-{number}")], NOW)).denied is None
 
@@ -141,7 +149,7 @@ def test_a_server_that_answers_but_takes_no_writes_is_lost(fragile):
             fragile.command("CONFIG", "SET", "maxmemory", "1")
             admitted, _ = await spend_all(opened, rate_ask("busy"), 20)
             assert admitted == 5
-            assert opened.degraded
+            await lose(opened)
             fragile.command("CONFIG", "SET", "maxmemory", "0")
             await until(lambda: not opened.degraded)
 
@@ -161,5 +169,51 @@ def test_an_answer_that_came_too_late_is_never_taken_for_another_ones(fragile):
             for number, one in enumerate(held):
                 if not one.degraded:
                     assert one.standings[0].remaining == pytest.approx(10.0 - number, abs=0.1)
+
+    asyncio.run(scenario())
+
+
+def test_a_server_that_pauses_for_a_moment_is_not_lost_however_many_wait_for_it(fragile):
+    async def scenario():
+        async with store(fragile, replicas=4, budget_s=0.1) as opened:
+            await opened.reserve([rate_ask("warm")], NOW)
+            fragile.pause()
+            _, held = await spend_all(opened, rate_ask("busy", burst=100.0), 20)
+            fragile.resume()
+            assert all(one.degraded for one in held)
+            assert not opened.degraded
+
+    asyncio.run(scenario())
+
+
+def test_time_in_which_our_own_loop_was_busy_with_something_else_does_not_count(fragile):
+    async def scenario():
+        async with store(fragile, replicas=4, budget_s=0.1) as opened:
+            for _ in range(2):
+                await spend_all(opened, rate_ask("warm"), 20)
+            failed = opened.failures
+            for turns in range(1, 8):  # calls are caught at different points
+                asked = asyncio.gather(*(opened.reserve([rate_ask(f"caller-{number}", cost=0.0)], NOW) for number in range(20)))
+                for _ in range(turns):
+                    await turn()
+                threading.Event().wait(0.25)  # as a very long text takes
+                assert not any(one.degraded for one in await asked)
+            assert opened.failures == failed
+
+    uvloop.run(scenario())
+
+
+def test_a_server_that_comes_back_empty_is_told_of_places_that_are_still_taken(fragile):
+    async def scenario():
+        async with store(fragile) as one, store(fragile) as two:
+            held = await one.reserve([lease_ask("long", most=1.0)], NOW)
+            fragile.kill()
+            await lose(one)
+            fragile.start()
+            await until(lambda: not one.degraded)
+            assert (await two.reserve([lease_ask("long", most=1.0)], NOW)).denied is not None
+            await one.settle(held, [1.0], NOW)
+            await one.flush()
+            assert (await two.reserve([lease_ask("long", most=1.0)], NOW)).denied is None
 
     asyncio.run(scenario())

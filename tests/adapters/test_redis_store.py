@@ -1,11 +1,17 @@
 """Limits that replicas share in one Redis."""
 
 import asyncio
+import io
+import threading
 from contextlib import closing
 from itertools import count
 
 import pytest
 
+from proxy.adapters.building import limit_store
+from proxy.adapters.redis_store import RedisStore
+from proxy.adapters.telemetry.log import logger
+from proxy.settings import Settings
 from tests.adapters.redis_asks import NOW, lease_ask, rate_ask, spend_all, store
 from tests.adapters.redis_server import BINARY, MISSING, RedisServer
 
@@ -82,6 +88,31 @@ def test_callers_are_not_named_in_the_store_and_every_key_expires(fragile):
         assert int(fragile.command("PTTL", key.decode()).strip()[1:]) > 0
 
 
+def test_a_key_that_somebody_else_wrote_costs_its_own_change_and_not_those_told_with_it(server):
+    async def scenario():
+        spoilt, sound = rate_ask(subject(), cost=10.0), rate_ask(subject(), cost=10.0)
+        async with store(server) as opened:
+            held = [await opened.reserve([ask], NOW) for ask in (spoilt, sound)]
+            server.command("SET", opened._name(spoilt), "not a number")
+            for one in held:
+                await opened.settle(one, [4.0], NOW)
+            await opened.flush()
+            assert (await opened.reserve([sound._replace(cost=0.0)], NOW)).standings[0].remaining == pytest.approx(6.0, abs=0.1)
+
+    asyncio.run(scenario())
+
+
+def test_a_server_that_forgot_the_script_is_told_it_again(server):
+    async def scenario():
+        async with store(server) as opened:
+            await opened.reserve([rate_ask(subject())], NOW)
+            server.command("SCRIPT", "FLUSH")
+            assert not (await opened.reserve([rate_ask(subject())], NOW)).degraded
+            assert opened.failures == 0
+
+    asyncio.run(scenario())
+
+
 def test_a_batch_told_twice_counts_once(server):
     async def scenario():
         who = subject()
@@ -95,18 +126,61 @@ def test_a_batch_told_twice_counts_once(server):
     asyncio.run(scenario())
 
 
-def test_a_caller_that_leaves_while_reserving_leaks_no_lease(fragile):
+def test_a_caller_that_leaves_while_reserving_keeps_neither_its_place_nor_its_tokens(fragile):
+    def asks(who):
+        return [lease_ask(who, most=1.0), rate_ask(who), rate_ask(who, cost=10.0)._replace(key=f"limits.tokens|{who}", unit="total_tokens")]
+
     async def scenario():
         async with store(fragile) as opened:
             await opened.reserve([rate_ask("warm")], NOW)
             fragile.pause()
             with pytest.raises(TimeoutError):
-                await asyncio.wait_for(opened.reserve([lease_ask("leaver", most=1.0)], NOW), 0.05)
+                await asyncio.wait_for(opened.reserve(asks("leaver"), NOW), 0.05)
             fragile.resume()
-            assert (await opened.reserve([lease_ask("leaver", most=1.0)], NOW)).denied is not None
             async with asyncio.timeout(5.0):
-                while (await opened.reserve([lease_ask("leaver", most=1.0)], NOW)).denied is not None:  # noqa: ASYNC110  another process frees it
+                while (held := await opened.reserve(asks("leaver"), NOW)).denied is not None:  # noqa: ASYNC110  another process frees it
                     await asyncio.sleep(0.05)
+            assert [round(standing.remaining) for standing in held.standings] == [0, 8, 0], (
+                "it asked twice, and has one place and its tokens"
+            )
+
+    asyncio.run(scenario())
+
+
+def test_a_place_is_kept_for_as_long_as_it_is_used_and_not_for_long_after_its_process_died(server):
+    who = subject()
+
+    async def taken(opened):
+        return (await opened.reserve([lease_ask(who, most=1.0)], NOW)).denied is not None
+
+    async def lives(longer_s):
+        async with store(server, lease_ttl_s=1.0) as one, store(server) as two:
+            await one.reserve([lease_ask(who, most=1.0)], NOW)
+            await asyncio.to_thread(threading.Event().wait, longer_s)
+            assert await taken(two)
+
+    async def died():
+        async with store(server) as two:
+            async with asyncio.timeout(5.0):
+                while await taken(two):  # noqa: ASYNC110  time frees it
+                    await asyncio.sleep(0.05)
+
+    asyncio.run(lives(2.0))
+    asyncio.run(died())
+
+
+def test_places_of_a_process_that_died_are_free_within_a_minute(server):
+    async def scenario():
+        key = "a key that replicas share"
+        settings = Settings(state={"kind": "redis", "url": server.url}, identity={"digest_key": key})
+        opened = limit_store(settings, key.encode(), logger("json", "info", io.StringIO()))
+        assert isinstance(opened, RedisStore)
+        ask = lease_ask(subject())
+        await opened.reserve([ask], NOW)
+        until = float(server.command("ZRANGE", opened._name(ask), "0", "-1", "WITHSCORES").split(b"\r\n")[4])
+        seconds = int(server.command("TIME").split(b"\r\n")[2])
+        await opened.close()
+        assert until - seconds <= 61.0
 
     asyncio.run(scenario())
 

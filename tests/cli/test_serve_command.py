@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -20,13 +21,14 @@ LAST = "what was counted"
 
 @pytest.fixture
 def greeting() -> Iterator[Callable[..., list[str]]]:
-    """Start the proxy under these variables; gives the commands that it prints, while it serves."""
+    """Start the proxy under these variables, after what the shell does `before`; gives the commands that it prints, while it serves."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(**variables: str) -> list[str]:
+    def start(before: str = "", **variables: str) -> list[str]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "proxy", "serve"], cwd=ROOT, env={**os.environ, **FREE, **variables}, stderr=subprocess.PIPE, text=True
-        )
+            ["sh", "-c", f'{before} exec "$0" -m proxy serve', sys.executable], cwd=ROOT, env={**os.environ, **FREE, **variables},
+            stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
         started.append(process)
         assert process.stderr is not None
         lines: list[str] = []
@@ -78,3 +80,13 @@ def test_an_address_in_use_is_told_in_a_line():
     assert "Traceback" not in ended.stderr
     assert "can't listen" in ended.stderr
     assert port in ended.stderr
+
+
+def test_more_connections_than_a_shell_gives_descriptors_are_served(greeting):
+    (address,) = {found[1] for found in map(re.compile(r"http://(127[^/]+)/v1").search, greeting("ulimit -Sn 128;")) if found}
+    host, _, port = address.partition(":")
+    with ExitStack() as stack:
+        clients = [stack.enter_context(socket.create_connection((host, int(port)), timeout=10)) for _ in range(200)]
+        for client in clients:
+            client.sendall(b"GET /v1/models HTTP/1.1\r\nhost: p\r\n\r\n")
+        assert {client.recv(12) for client in clients} == {b"HTTP/1.1 200"}

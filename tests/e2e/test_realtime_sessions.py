@@ -11,6 +11,7 @@ import openai
 import pytest
 from websockets.sync.client import connect
 
+from proxy.detection.detector import Detector
 from tests.conftest import OPEN
 from tests.e2e.realtime_model import POLICIES, ended, spoken, until, wait_for
 from tests.e2e.sharing import recorded
@@ -136,3 +137,17 @@ def test_sessions_are_told_when_the_process_ends(serve, model):
     assert model.closed.wait(5)
     wait_for(records)
     assert records[0].outcome == "cut"
+
+
+def test_a_detector_that_fails_is_told_and_ends_no_session(serve, model, monkeypatch):
+    proxy = serve(upstreams=({"name": "model", "url": model.url},))
+    records = recorded(proxy)
+    for name in ("started", "finished"):
+        monkeypatch.setattr(Detector, name, lambda *_: 1 / 0)
+    with connect(proxy.url.replace("http", "ws") + "/v1/realtime?model=m", additional_headers=[("authorization", "Bearer k")]) as client:
+        client.send(json.dumps(spoken("hello")))
+        client.send(json.dumps({"type": "response.create"}))
+        until(client, "response.done")
+    wait_for(records)
+    assert (records[0].outcome, records[0].usage.output_tokens) == ("allowed", 200)
+    assert {line["error"] for line in proxy.events if line["event"] == "fault"} == {"ZeroDivisionError"}

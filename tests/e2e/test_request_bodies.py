@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 import json
 import random
 import zlib
+from argparse import Namespace
 from typing import Any
 
 import brotli
 import pytest
 import zstandard
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.streams import StreamReader
 
+from proxy.adapters.traffic.http1 import Head
+from proxy.dialects.routes import find_route
+from proxy.exchange import asking
+from proxy.settings import Caps
 from tests.dialects.rows.every import ROWS
 from tests.e2e.conftest import CHAT, read_answer, status
 
@@ -47,6 +55,31 @@ def test_a_bomb_is_refused_at_the_cap(front):
     bomb = gzip.compress(b'{"model":"' + b"a" * 50_000_000 + b'"}')
     assert status(proxy.post(bomb, (b"content-encoding: gzip",))) == 413
     assert proxy.origin.requests == []
+
+
+@pytest.mark.parametrize(("body", "coding"), [(CHAT.ljust(2_000_000), ""), (gzip.compress(CHAT.ljust(2_000_000)), "gzip")])
+def test_others_are_served_while_a_large_body_is_read(body, coding):
+    """It has arrived: nothing but the reading itself lets the loop turn."""
+
+    async def scenario() -> int:
+        loop = asyncio.get_running_loop()
+        content = StreamReader(BaseProtocol(loop), 1 << 24, loop=loop)
+        content.feed_data(body)
+        content.feed_eof()
+        head = Head("POST", "/v1/chat/completions", "", [], "p", "application/json", coding, len(body), False, False, "")
+        turns = 0
+
+        def turn() -> None:
+            nonlocal turns
+            turns += 1
+            loop.call_soon(turn)
+
+        turn()
+        asked = await asking.read(Namespace(content=content), None, head, find_route("POST", head.path), {}, Caps())  # type: ignore[arg-type]  # all that is read of them
+        assert asked.call.model == "m"
+        return turns
+
+    assert asyncio.run(scenario()) > 1
 
 
 def test_a_body_above_the_cap_is_refused_before_it_is_read(front):

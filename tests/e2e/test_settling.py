@@ -14,6 +14,7 @@ import pytest
 from proxy.audit.record import Record
 from tests.conftest import OPEN
 from tests.e2e.conftest import Front, read_answer, status
+from tests.e2e.realtime_model import wait_for
 from tests.e2e.sharing import recorded
 
 BURST = 100_000
@@ -183,6 +184,23 @@ def test_a_client_that_leaves_pays_for_what_was_sent_and_written(front, body, be
     assert gone.wait(30)
     assert _left(proxy) == pytest.approx(BURST - cost, abs=1)
     assert [(record.outcome, record.usage.estimated) for record in records if record.method == "POST"] == [("client_gone", True)]
+
+
+def test_a_client_that_leaves_before_its_request_was_sent_pays_nothing(serve):
+    """The model endpoint takes the connection and never shakes hands."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        proxy = serve({**OPEN, "l.yaml": LIMITS}, upstreams=(
+            {"name": "silent", "url": f"https://127.0.0.1:{silent.getsockname()[1]}", "models": ["m"]},
+        ))  # fmt: skip
+        records = recorded(proxy)
+        with socket.create_connection(proxy.address) as client:
+            client.sendall(_request(WHOLE))
+            connection, _ = silent.accept()
+        with connection:
+            while connection.recv(65536):
+                pass
+        wait_for(records)
+        assert [(record.outcome, record.usage.input_tokens) for record in records] == [("client_gone", 0)]
 
 
 def test_a_silent_upstream_costs_nothing(front):

@@ -47,7 +47,7 @@ class FileSink:
         self._rotate_bytes, self._rotate_s, self._keep_files, self._sync = rotate_bytes, rotate_s, keep_files, sync
         self.head = GENESIS
         self._file = -1
-        self._torn = False
+        self._torn = self._sealed = False
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._open()
@@ -96,7 +96,8 @@ class FileSink:
         self.head = head
         os.ftruncate(self._file, self._size - len(torn))
         self._size -= len(torn)
-        if orjson.loads(last)["kind"] == SEAL:
+        self._sealed = orjson.loads(last)["kind"] == SEAL
+        if self._sealed:
             self._rotate()
         else:
             self._write([(RESUME, {"at": self._clock(), "torn_bytes": len(torn)})])
@@ -124,6 +125,7 @@ class FileSink:
             line, head = forge(head, kind, body, self._key)
             data += line + b"\n"
         try:
+            self._size = min(self._size, os.fstat(self._file).st_size)  # somebody may have emptied it to make room
             if self._torn:
                 os.ftruncate(self._file, self._size)
             self._torn = True
@@ -134,13 +136,14 @@ class FileSink:
             os.ftruncate(self._file, self._size)
             raise
         self._torn = False
+        self._sealed = lines[-1][0] == SEAL
         self.head = head
         self._size += len(data)
         with contextlib.suppress(OSError):
             self._keep_head()
 
     def _rotate(self) -> None:
-        if not self._sealed():
+        if not self._sealed:
             self._write([(SEAL, {"at": self._clock()})])
         if self._path.exists():  # it doesn't when an earlier try got no further than this
             self._path.rename(_rotated(self._path, self.head.number))
@@ -151,10 +154,6 @@ class FileSink:
     def _forget(self) -> None:
         for old in log_files(self._path)[: -self._keep_files - 1]:
             old.unlink(missing_ok=True)
-
-    def _sealed(self) -> bool:
-        tail = os.pread(self._file, _LONGEST_LINE_BYTES, max(self._size - _LONGEST_LINE_BYTES, 0))
-        return bool(orjson.loads(tail.rstrip(b"\n").rpartition(b"\n")[2])["kind"] == SEAL)
 
     def _keep_head(self) -> None:
         beside = _head_path(self._path)

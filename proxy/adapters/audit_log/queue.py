@@ -64,7 +64,7 @@ class AuditLog:
         self.dropped_full = 0
         """Records lost because the queue was full."""
         self.dropped_unwritten = 0
-        """Records lost because the disk still refused when the log was closed."""
+        """Records lost because the disk still refused when the log was closed, or because they can't be written at all."""
         self.failing = False
         """The last batch couldn't be written yet."""
         self._closing = Event()
@@ -130,11 +130,11 @@ class AuditLog:
             last_try = self._closing.is_set()
             try:
                 self._sink.append(batch)
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, a writer that ends would lose every record from here on
                 if not self.failing and self._log is not None:
-                    self._log.error("records not written", reason=error.strerror or type(error).__name__)
+                    self._log.error("records not written", reason=getattr(error, "strerror", None) or type(error).__name__)
                 self.failing = True
-                if last_try:
+                if last_try or not isinstance(error, OSError):
                     self.dropped_unwritten += len(batch)
                     return
                 self._closing.wait(_RETRY_S)

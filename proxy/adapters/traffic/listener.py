@@ -110,12 +110,16 @@ class Listener(web.Server):
         if self._settings.proxy_protocol_from:
             self._prefaced = PrefacedServer(self, self._settings, self._header_s, self._tls)
             return self._prefaced.open()
-        server = await asyncio.get_running_loop().create_server(
-            self, self._settings.host, self._settings.port, backlog=self._settings.backlog, ssl=self._tls
-        )
+        server = await self._listen(host=self._settings.host, port=self._settings.port)
         self._servers = [server]
         host, port = server.sockets[0].getsockname()[:2]
         return host, port
+
+    async def _listen(self, **where: Any) -> asyncio.Server:
+        if self._tls is not None:
+            where |= {"ssl": self._tls, "ssl_handshake_timeout": self._header_s}
+        server: asyncio.Server = await asyncio.get_running_loop().create_server(self, backlog=self._settings.backlog, **where)
+        return server
 
     @property
     def _tls(self) -> ssl.SSLContext | None:
@@ -131,9 +135,9 @@ class Listener(web.Server):
             return False
         if self._prefaced is not None:
             self._prefaced.context = self._tls
-        before, loop = self._servers, asyncio.get_running_loop()
+        before = self._servers
         same = [socket.socket(fileno=os.dup(each.fileno())) for server in before for each in server.sockets]
-        self._servers = [await loop.create_server(self, sock=each, backlog=self._settings.backlog, ssl=self._tls) for each in same]
+        self._servers = [await self._listen(sock=each) for each in same]
         for server in before:
             server.close()
         return True

@@ -3,8 +3,8 @@
 A ClientSession costs 100 us of CPU a request, this 55 (2 kB, uvloop). The price is semi-public API (`ResponseHandler`,
 `TCPConnector._factory`), so aiohttp is pinned to one minor version and nothing outside this file knows of it.
 
-Retry: one, and only where the request can't have been served twice unnoticed: the connection was reused, not one byte of an
-answer came, and the body is in memory. That is the race with an upstream that closes idle connections.
+Retry: one, on a fresh connection, and only where the request can't have been served twice unnoticed: the connection was reused, not one
+byte of an answer came, and the body is in memory. That is the race with an upstream that closes idle connections.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import asyncio
 import ssl
 from collections.abc import Callable
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from aiohttp import ClientError, ClientRequest, ClientTimeout, DummyCookieJar, TCPConnector
 from aiohttp.client import ClientSession
@@ -39,13 +39,23 @@ LAST_STATUS: Final = 599
 
 
 class Wire(ResponseHandler):
-    """One upstream connection, which knows whether it has served before and whether an answer has begun."""
+    """One upstream connection, which knows whether it has served before, whether an answer has begun, and whether one is due."""
 
     served: int = 0
     answering: bool = False
+    idle: bool = False
+    """It waits in the pool: no answer is due."""
+
+    def set_response_params(self, **params: Any) -> None:
+        """A request is about to be sent."""
+        self.idle = self.answering = False
+        super().set_response_params(**params)
 
     def data_received(self, data: bytes) -> None:
-        """Note that an answer has begun: after this nothing may be sent twice."""
+        """Note that an answer has begun: after this nothing may be sent twice. What nobody asked for ends the connection."""
+        if self.idle:
+            self.abort()  # the rest of an answer that was longer than it said would be taken for the next caller's
+            return
         self.answering = True
         super().data_received(data)
 
@@ -73,6 +83,7 @@ class Answer(NamedTuple):
         if transport is None or transport.get_write_buffer_size():
             _drop(self.connection)
         else:
+            _wire(self.connection).idle = True
             self.connection.release()
 
     def abort(self) -> None:
@@ -156,12 +167,10 @@ class Upstream:
             return await self._attempt(head, body, 1, None, bodiless=bodiless)
 
     async def _attempt(self, head: bytes, body: bytes, retries: int, left: Callable[[], None] | None, *, bodiless: bool) -> Answer:
-        connection = await self._connect()
-        wire = connection.protocol
-        assert isinstance(wire, Wire)  # noqa: S101 - the connector's factory makes no other kind
+        connection = await (self._connect_afresh() if retries else self._connect())
+        wire = _wire(connection)
         reused = wire.served > 0
         wire.served += 1
-        wire.answering = False
         try:
             wire.set_response_params(
                 skip_payload=bodiless, read_until_eof=True, auto_decompress=False, read_timeout=self._read_s,
@@ -175,6 +184,14 @@ class Upstream:
             _drop(connection)
             raise _worded(error, may_retry=reused and not retries and not wire.answering) from error
         return Answer(message, payload, connection, retries)
+
+    async def _connect_afresh(self) -> Connection:
+        """A connection that never served. Where one was found closed, those beside it in the pool may be: they served the same endpoint."""
+        connection = await self._connect()
+        while _wire(connection).served:
+            _drop(connection)
+            connection = await self._connect()
+        return connection
 
     async def _connect(self) -> Connection:
         try:
@@ -214,6 +231,12 @@ async def _answer_head(wire: Wire) -> tuple[RawResponseMessage, StreamReader]:
     if not FIRST_STATUS <= message.code <= LAST_STATUS:
         raise BadStatusLine(str(message.code))
     return message, payload
+
+
+def _wire(connection: Connection) -> Wire:
+    wire = connection.protocol
+    assert isinstance(wire, Wire)  # noqa: S101 - the connector's factory makes no other kind
+    return wire
 
 
 def _drop(connection: Connection) -> None:

@@ -56,9 +56,9 @@ class Responses:
 
     def __init__(
         self, decider: Decider, opened: Decision, session: RealtimeSession, caller: Caller, observation: Observation, record: Record,
-        clock: Callable[[], float],
+        clock: Callable[[], float], fault: Callable[[BaseException], None],
     ) -> None:  # fmt: skip
-        """`opened` holds the session's own reservation, which `close` ends."""
+        """`opened` holds the session's own reservation, which `close` ends. `fault` hears of a detector that fails: the session goes on."""
         self._decider = decider
         self._opened = opened
         self._session = session
@@ -66,6 +66,7 @@ class Responses:
         self._observation = observation
         self._record = record
         self._clock = clock
+        self._fault = fault
         self._asked: deque[Decision] = deque()
         self._running: dict[str, Decision] = {}
         self._tickets: deque[Ticket | None] = deque()
@@ -187,14 +188,20 @@ class Responses:
         self._record.stripped = tuple(sorted(self._parts))
 
     def _show(self, judged: Decision, call: ModelCall) -> None:
-        if len(self._tickets) == MOST_TICKETS:
-            self._decider.watched(self._tickets.popleft(), NO_USAGE, self._record.status, self._clock())
-        self._tickets.append(self._decider.watch(judged, self._observation._replace(call=call), self._clock()))
+        try:
+            if len(self._tickets) == MOST_TICKETS:
+                self._decider.watched(self._tickets.popleft(), NO_USAGE, self._record.status, self._clock())
+            self._tickets.append(self._decider.watch(judged, self._observation._replace(call=call), self._clock()))
+        except Exception as error:  # noqa: BLE001 - what the detector can't read must not end a session
+            self._fault(error)
 
     def _finish(self, usage: Usage) -> None:
-        while self._tickets:
-            self._decider.watched(self._tickets.popleft(), usage, self._record.status, self._clock())
-            usage = NO_USAGE
+        try:
+            while self._tickets:
+                self._decider.watched(self._tickets.popleft(), usage, self._record.status, self._clock())
+                usage = NO_USAGE
+        except Exception as error:  # noqa: BLE001 - nor keep what is reserved from being settled
+            self._fault(error)
 
 
 def _refused(refusal: Refusal) -> End:
