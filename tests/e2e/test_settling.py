@@ -214,22 +214,6 @@ def test_a_silent_upstream_costs_nothing(front):
     assert records[0].upstream_error == "timeout"
 
 
-def test_a_search_for_campaigns_that_fails_is_told_and_not_the_last_one(front, monkeypatch):
-    searches: list[float] = []
-    again = threading.Event()
-
-    def fail(now: float) -> None:
-        searches.append(now)
-        if len(searches) > 1:
-            again.set()
-        raise ZeroDivisionError
-
-    proxy = front(detection={"sweep_s": 0.01}).proxy
-    monkeypatch.setattr(proxy.server.parts.detector, "sweep", fail)
-    assert again.wait(10)
-    assert [event["error"] for event in proxy.events if event.get("decision") == "sweep"][:1] == ["ZeroDivisionError"]
-
-
 def test_a_fault_of_our_own_gives_everything_back(front, monkeypatch):
     monkeypatch.setattr("proxy.handler.relay", lambda outgoing, down, record: 1 / 0)
     proxy, records = _front(front, lambda connection, request: False)
