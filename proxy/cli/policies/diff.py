@@ -81,7 +81,7 @@ def _tell_changes(changes: tuple[Change, ...]) -> None:
 
 def _tell_contrast(contrast: Contrast) -> None:
     differing = sum(switch.exchanges for switch in contrast.switches.values())
-    tell(f"{differing} of {contrast.exchanges} exchanges of {len(contrast.accounts)} accounts would be decided differently")
+    tell(f"{differing} of {contrast.exchanges} exchanges would be decided differently, of {len(contrast.accounts)} accounts")
     if contrast.switches:
         table(
             ("exchanges", "accounts", "now", "then", "for example", "first line"),
