@@ -16,7 +16,7 @@ from proxy.adapters.settings_file import read_settings
 from proxy.audit.chain import ChainKey, chain_key
 from proxy.cli.console import FINDINGS, AsJson, problems_told, table, tell, tell_json, unusable
 from proxy.cli.inputs.offline import SettingsFile
-from proxy.errors import ConfigError, Problem
+from proxy.errors import SETTINGS, ConfigError, Problem
 from proxy.settings import Identity
 
 LogFile = Annotated[Path, typer.Argument(help="Record file (log.file); those rotated from it are read too.")]
@@ -134,5 +134,5 @@ def _keys(settings_file: Path | None, old: list[Path]) -> dict[str, bytes]:
         keys.append(chain_key(digest_key(identity)))
     if not keys:
         fix = "give the settings of the proxy that wrote the log; without a lasting key its records can't be verified"
-        raise unusable("settings", "no digest key is set", fix, "identity.digest_key")
+        raise unusable(SETTINGS, "no digest key is set", fix, "identity.digest_key")
     return {key.id: key.secret for key in keys}
