@@ -74,6 +74,22 @@ def test_explain_takes_facts_and_says_where_each_came_from(tmp_path):
     assert [rule["truth"] for rule in said["rules"]] == [True, False]
 
 
+def test_explain_shows_a_condition_that_its_tests_alone_would_turn_round_and_large_amounts_in_digits(tmp_path):
+    rules = """rules:
+  - {id: a.elsewhere, when: "!(client.country == 'DE') || request.n > 4", then: {tag: [x]}}
+  - {id: a.many, when: request.n > 4, then: {tag: [x]}}
+limits:
+  - {id: limits.tokens, per: [account.id], count: total_tokens, rate: 2000000/1m, burst: 4000000}
+"""
+    (tmp_path / "facts.json").write_text('{"client.country": "KP"}')
+    told = run("explain", folder(tmp_path / "p", rules), tmp_path / "facts.json").stdout
+    condition = "when   !(client.country == 'DE') || request.n > 4"
+    assert condition in told
+    assert told.index(condition) < told.index("false  client.country == 'DE'")
+    assert told.count("when ") == 1
+    assert "33,333.3 a second, 4,000,000 at once" in told
+
+
 def test_explain_looks_for_patterns_in_texts_and_judges_at_a_time(tmp_path):
     policies = folder(
         tmp_path / "p",
