@@ -195,7 +195,15 @@ def test_the_defaults_are_listed_with_a_type_and_a_meaning():
     listed = {name: (kind, default) for name, kind, default, meaning in fields() if meaning}
     assert listed["listen.port"] == ("integer", "8080")
     assert listed["state.kind"] == ("memory | redis", "memory")
-    assert listed["upstreams[].url"][0] == "text"
+    assert listed["state.url"] == ("secret", "redis://127.0.0.1:6379/0")
+    assert listed["upstreams[].url"] == ("text, required", "")
+    assert listed["upstreams[].paths"] == ("list", "[]")
+    assert listed["geo.databases"] == ("list of paths", "[]")
+    assert listed["identity.account_headers"] == ("mapping", "{}")
+    assert listed["identity.jwt.claims"] == ("mapping", '{"org": "org", "tier": "tier"}')
+    assert listed["identity.accounts_file"] == ("path", "")
+    assert listed["caps.header_s"] == ("number", "20.0")
+    assert listed["watch"] == ("boolean", "true")
 
 
 def test_a_wrong_variable_is_blamed_and_not_the_file_that_it_outweighs(tmp_path, monkeypatch):

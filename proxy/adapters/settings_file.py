@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from proxy.documents.strict_yaml import Document, read_yaml, spell
@@ -48,6 +50,9 @@ UNITS: Final = {
     "percent": "write percent without a sign, such as 10",
 }
 """What a number counts, by the end of its setting's name."""
+
+
+TYPES: Final = {SecretStr: "secret", Path: "path", str: "text", float: "number", int: "integer", bool: "boolean"}
 
 
 def read_settings(path: Path | None) -> Settings:
@@ -190,11 +195,12 @@ def fields(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[tupl
     """Every setting: dotted name, type, default, meaning. For `tos-proxy settings` and the reference."""
     for name, field in model.model_fields.items():
         nested = next(_models_in(field.annotation), None)
-        many = "tuple" in str(field.annotation)
+        many = get_origin(field.annotation) is tuple
         path = f"{prefix}{name}" + ("[]" if nested and many else "")
         optional = nested is not None and (many or field.default is None)
         if nested is None or optional:
-            yield path, _type_name(field.annotation, nested), _default(field.default), field.description or ""
+            kind = _type_name(field.annotation, nested) + (", required" if field.is_required() else "")
+            yield path, kind, _default(field), field.description or ""
         if nested is not None:
             yield from fields(nested, path + ".")
 
@@ -202,26 +208,21 @@ def fields(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[tupl
 def _type_name(annotation: Any, nested: type[BaseModel] | None) -> str:
     if nested:
         return "section"
-    options = [argument for argument in get_args(annotation) if isinstance(argument, str)]
-    if options:
-        return " | ".join(options)
-    name = annotation.__name__ if isinstance(annotation, type) else str(annotation)
-    for word, short in (
-        ("SecretStr", "secret"),
-        ("Path", "path"),
-        ("tuple", "list"),
-        ("float", "number"),
-        ("int", "integer"),
-        ("bool", "boolean"),
-    ):
-        if word in name:
-            return short
-    return "text"
+    arguments = [argument for argument in get_args(annotation) if argument not in {type(None), Ellipsis}]
+    origin = get_origin(annotation)
+    if origin is tuple:
+        return "list of paths" if arguments == [Path] else "list"
+    if origin is dict:
+        return "mapping"
+    if origin is Literal:
+        return " | ".join(arguments)
+    return _type_name(arguments[0], None) if arguments else TYPES[annotation]
 
 
-def _default(value: Any) -> str:
-    if value is None or "Undefined" in str(value):
+def _default(field: FieldInfo) -> str:
+    value = field.default
+    if field.is_required() or value is None:
         return ""
-    if isinstance(value, tuple):
-        return "[]"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()  # of the code, and so no secret
+    return str(value) if isinstance(value, str | Path) else json.dumps(value)
