@@ -12,10 +12,9 @@ from proxy.adapters.audit_log.search import find_record
 from proxy.adapters.building import digest_key
 from proxy.adapters.prometheus import METRICS
 from proxy.adapters.secrets import read_secret
-from proxy.adapters.settings_file import read_settings
+from proxy.adapters.settings_file import located, read_settings
 from proxy.audit.chain import ChainKey, chain_key
-from proxy.cli.console import FINDINGS, AsJson, problems_told, table, tell, tell_json, unusable
-from proxy.cli.inputs.offline import SettingsFile
+from proxy.cli.console import FINDINGS, AsJson, SettingsFile, problems_told, table, tell, tell_json, unusable
 from proxy.errors import SETTINGS, ConfigError, Problem
 from proxy.settings import Identity
 
@@ -131,7 +130,8 @@ def _keys(settings_file: Path | None, old: list[Path]) -> dict[str, bytes]:
     identity = read_settings(settings_file).identity
     keys: list[ChainKey] = [chain_key(read_secret("--old-key-file", file=path).value.encode()) for path in old]
     if _has_key(identity):
-        keys.append(chain_key(digest_key(identity)))
+        with located(settings_file):
+            keys.append(chain_key(digest_key(identity)))
     if not keys:
         fix = "give the settings of the proxy that wrote the log; without a lasting key its records can't be verified"
         raise unusable(SETTINGS, "no digest key is set", fix, "identity.digest_key")
