@@ -61,6 +61,14 @@ def test_the_program_tells_how_it_ended_and_shows_no_traceback():
     assert b"Traceback" not in ended.stderr
 
 
+def test_help_breaks_lines_where_the_terminal_ends_and_not_where_the_source_does(monkeypatch):
+    monkeypatch.setenv("TERMINAL_WIDTH", "100")
+    monkeypatch.setenv("COLUMNS", "100")
+    shown = run("explain", "--help").stdout
+    paragraph = shown[shown.index("A file with facts is JSON") : shown.index("Exit code 0")].strip().splitlines()
+    assert all(len(line.strip()) > 80 for line in paragraph[:-1]), paragraph
+
+
 def test_names_of_settings_are_printed_whole_for_grep():
     listed = run("settings").stdout.splitlines()
     assert "identity.trust_everyone_which_lets_anyone_choose_their_address: boolean, false" in listed
