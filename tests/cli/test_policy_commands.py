@@ -60,6 +60,18 @@ def test_test_names_what_no_case_would_miss(tmp_path):
     assert told("test", tmp_path)["gaps"]
 
 
+def test_cases_that_fail_are_counted_as_cases_however_much_each_expected(tmp_path):
+    cases = """cases:
+  - {name: one, facts: {client.country: KP}, expect: {outcome: allow, rule: usage.many, clamps: {n: 1}, tags: [x]}}
+  - {name: two, facts: {client.country: KP}, expect: {outcome: refuse, rule: regions.korea}}
+"""
+    (tmp_path / "cases").mkdir()
+    (tmp_path / "cases" / "a.yaml").write_text(cases)
+    told = run("test", folder(tmp_path)).stdout.splitlines()
+    assert len([line for line in told if line.startswith("cases/a.yaml:2:")]) > 1
+    assert told[-1].startswith("2 cases ran over 2 rules, 1 limits, 0 waivers: 1 failed, ")
+
+
 def test_explain_takes_facts_and_says_where_each_came_from(tmp_path):
     asked = tmp_path / "facts.json"
     asked.write_text(json.dumps({"client.country": "KP", "request.n": 2}))
