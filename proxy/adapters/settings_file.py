@@ -90,7 +90,9 @@ def _located(problem: Problem, document: Document | None, variables: Mapping[str
         return replace(problem, file=f"variable {_variable_of(path)}")
     if document is not None and _holds(document.value, path):
         return document.problem(path, problem.what, problem.fix, at=document.place(path))
-    return problem
+    return replace(
+        problem, fix=f"{problem.fix}; it is also the variable {PREFIX}{'__'.join(map(str, path)).upper()}"
+    )  # a default: nobody wrote it
 
 
 def named_policies(path: Path | None) -> Path | None:
