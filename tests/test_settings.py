@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from proxy.adapters.settings_file import fields, read_settings
-from proxy.errors import ConfigError
+from proxy.adapters.settings_file import fields, located, read_settings
+from proxy.errors import SETTINGS, ConfigError, Problem
 from proxy.settings import Settings
 
 
@@ -167,6 +167,12 @@ def test_what_could_never_work_or_match_is_refused_at_the_start(tmp_path, text, 
 )
 def test_the_addresses_of_stores_may_have_every_form_that_the_client_knows(url):
     assert Settings(state={"url": url}).state.url.get_secret_value() == url
+
+
+def test_a_default_that_can_not_be_had_is_told_with_the_variable_that_changes_it():
+    with pytest.raises(ConfigError) as wrong, located(None):
+        raise ConfigError([Problem(SETTINGS, 0, 0, "listen.port", "is in use", "take another port")])
+    assert str(wrong.value) == "settings: listen.port: is in use; take another port; it is also the variable TOSPROXY_LISTEN__PORT"
 
 
 def test_networks_that_may_not_be_trusted_are_told_with_their_line(tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
@@ -88,17 +87,6 @@ def test_an_address_in_use_is_told_with_the_setting_to_change(listener):
     assert told == (
         f"variable {variable}: {listener}.port: can't listen on 127.0.0.1 port {port}: Address already in use; "
         "take another port, or end what listens there"
-    )
-
-
-def test_a_default_that_can_not_be_had_is_told_with_the_variable_that_changes_it():
-    with contextlib.ExitStack() as stack:
-        with contextlib.suppress(OSError):  # who else listens there serves as well
-            stack.enter_context(socket.create_server(("127.0.0.1", 8080)))
-        told, _ = _not_started({"TOSPROXY_ADMIN__PORT": "0"})
-    assert told == (
-        "settings: listen.port: can't listen on 127.0.0.1 port 8080: Address already in use; "
-        "take another port, or end what listens there; it is also the variable TOSPROXY_LISTEN__PORT"
     )
 
 
