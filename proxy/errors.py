@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
+
+SETTINGS: Final = "settings"
+"""The file of a `Problem` with a setting, where only the setting is known; whoever read the settings can say file and line."""
 
 
 @dataclass(frozen=True, slots=True)

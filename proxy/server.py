@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
+import os
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import count
 from secrets import token_hex
@@ -29,10 +32,10 @@ from proxy.audit.record import Record
 from proxy.decide import Decider
 from proxy.detection.detector import Detector
 from proxy.dialects.routes import dialect_for_errors
-from proxy.errors import CallerError, Fault
+from proxy.errors import SETTINGS, CallerError, ConfigError, Fault, Problem
 from proxy.handler import Handler, World
 from proxy.identity.movement import Movements
-from proxy.settings import Settings
+from proxy.settings import Admin, Listen, Settings
 from proxy.settings import Upstream as UpstreamSettings
 
 END_S: Final = 1.0
@@ -62,7 +65,7 @@ class Server:
         self._following: Following | None = None
 
     async def start(self) -> None:
-        """Bind both listeners and begin to serve. Raises OSError when an address can't be bound."""
+        """Bind both listeners and begin to serve. Raises ConfigError when an address can't be bound."""
         settings, parts = self.settings, self.parts
         self.upstreams = [Upstream(*each) for each in parts.upstreams or (Outward(await self._start_demo(), [], None),)]
         if parts.detector is not None:
@@ -73,7 +76,7 @@ class Server:
         self._export()
         try:
             await self._bind()
-        except OSError:
+        except ConfigError:
             for upstream in self.upstreams:
                 await upstream.close()
             raise
@@ -85,9 +88,11 @@ class Server:
 
     async def _bind(self) -> None:
         listen, admin = self.settings.listen, self.settings.admin
-        host, port = await self.listener.open()
+        with _told("listen", listen):
+            host, port = await self.listener.open()
         self.traffic_url = _url("https" if listen.tls else "http", host, port)
-        self.admin_url = await self._serve(self._admin(), admin.host, admin.port)
+        with _told("admin", admin):
+            self.admin_url = await self._serve(self._admin(), admin.host, admin.port)
 
     def _world(self) -> World:
         parts = self.parts
@@ -263,6 +268,20 @@ class Server:
         await web.TCPSite(runner, host, port).start()
         bound = runner.addresses[0]
         return _url("http", bound[0], bound[1])
+
+
+@contextmanager
+def _told(setting: str, given: Listen | Admin) -> Iterator[None]:
+    """Say which listener can't have its address, and which setting to change."""
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or "no such address"
+        name, fix = "host", "write an address of this machine"
+        if error.errno in {errno.EADDRINUSE, errno.EACCES}:
+            name, fix = "port", "take another port, or end what listens there"
+        what = f"can't listen on {given.host} port {given.port}: {reason}"
+        raise ConfigError([Problem(SETTINGS, 0, 0, f"{setting}.{name}", what, fix)]) from error
 
 
 def _url(scheme: str, host: str, port: int) -> str:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, Se
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from proxy.documents.forms import BaseUrl, CollectorUrl, HeaderName, ModelName, OptionalHeaderName, PathPrefix, StoreUrl
 from proxy.documents.together import Conflict, validated
 from proxy.identity.address import Trust
 from proxy.identity.networks import is_loopback, parse_network
@@ -68,7 +69,7 @@ class Admin(Section):
 class Inject(Section):
     """A header added on the way to the upstream, so that clients never hold its credential."""
 
-    header: str = Field("authorization", description="Header name; the client's own header of that name is removed.")
+    header: HeaderName = Field("authorization", description="Header name; the client's own header of that name is removed.")
     value_env: str = Field("", description="Environment variable that holds the value.")
     value_file: Path | None = Field(None, description="File that holds the value, re-read when it changes.")
     prefix: str = Field("", description="Text put before the value, such as 'Bearer '.")
@@ -84,9 +85,9 @@ class Upstream(Section):
     """A model endpoint and what goes to it. The first upstream that matches takes a request."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$", description="Name in metrics and records.")
-    url: str = Field(description="Base URL, http or https; its path is put before the request's path.")
-    paths: tuple[str, ...] = Field((), description="Path prefixes that go here; empty means any.")
-    models: tuple[str, ...] = Field((), description="Models that go here, with * at the end for a prefix; empty means any.")
+    url: BaseUrl = Field(description="Base URL, http or https; its path is put before the request's path.")
+    paths: tuple[PathPrefix, ...] = Field((), description="Path prefixes that go here; empty means any.")
+    models: tuple[ModelName, ...] = Field((), description="Models that go here, with * at the end for a prefix; empty means any.")
     connect_s: Seconds = Field(5.0, description="Time to connect, TLS included.")
     read_s: Seconds = Field(600.0, description="Longest silence after a request was sent, and between two reads of its answer.")
     idle_s: Seconds = Field(4.0, description="How long an idle connection is kept; keep it under the upstream's own.")
@@ -94,20 +95,10 @@ class Upstream(Section):
     ca: Path | None = Field(None, description="PEM file of authorities to trust instead of the system's.")
     client_certificate: Path | None = Field(None, description="PEM file with a client certificate and its key (mTLS).")
     fresh_connections: bool = Field(False, description="Never reuse a connection between requests.")
-    opens_thought: tuple[str, ...] = Field(
+    opens_thought: tuple[ModelName, ...] = Field(
         (),
         description="Models, written like `models`, whose chat template opens <think> itself: stripped reasoning begins with their first word.",
     )
-
-    @field_validator("url")
-    @classmethod
-    def _plain_url(cls, url: str) -> str:
-        from yarl import URL
-
-        parsed = URL(url)
-        if parsed.scheme not in {"http", "https"} or not parsed.host or parsed.query_string or parsed.fragment or parsed.user:
-            raise ValueError("write http://host:port or https://host/path, without user, query or fragment")
-        return url.rstrip("/")
 
 
 class Jwt(Section):
@@ -129,9 +120,11 @@ class Identity(Section):
     trusted_proxies: tuple[str, ...] = Field((), description="Networks whose forwarding and account headers are believed.")
     forwarded_header: Literal["x-forwarded-for", "forwarded"] = Field("x-forwarded-for", description="The one forwarding header read.")
     malformed_forwarded: Literal["last_good", "refuse"] = Field("last_good", description="What a malformed entry in it does.")
-    account_header: str = Field("", description="Header in which a trusted proxy names the account; empty for none.")
-    account_headers: dict[str, str] = Field({}, description="Account attribute: header in which a trusted proxy sends it.")
-    tls_fingerprint_header: str = Field("", description="Header in which a trusted edge puts a TLS fingerprint; empty for none.")
+    account_header: OptionalHeaderName = Field("", description="Header in which a trusted proxy names the account; empty for none.")
+    account_headers: dict[str, OptionalHeaderName] = Field({}, description="Account attribute: header in which a trusted proxy sends it.")
+    tls_fingerprint_header: OptionalHeaderName = Field(
+        "", description="Header in which a trusted edge puts a TLS fingerprint; empty for none."
+    )
     jwt: Jwt | None = Field(None, description="Read accounts from verified tokens.")
     accounts_file: Path | None = Field(None, description="YAML or CSV file of account attributes, reloaded when it changes.")
     digest_key: SecretStr | None = Field(
@@ -149,9 +142,9 @@ class Identity(Section):
 class EdgeGeo(Section):
     """Region headers that a trusted edge sets. Empty names are not read."""
 
-    country: str = Field("", description="Header with the ISO 3166-1 country.")
-    subdivision: str = Field("", description="Header with the subdivision, with or without the country prefix.")
-    asn: str = Field("", description="Header with the AS number.")
+    country: OptionalHeaderName = Field("", description="Header with the ISO 3166-1 country.")
+    subdivision: OptionalHeaderName = Field("", description="Header with the subdivision, with or without the country prefix.")
+    asn: OptionalHeaderName = Field("", description="Header with the AS number.")
 
 
 class Geo(Section):
@@ -171,7 +164,7 @@ class State(Section):
     kind: Literal["memory", "redis"] = Field(
         "memory", description="memory: this process only. redis: shared by replicas (Valkey works too)."
     )
-    url: SecretStr = Field(SecretStr("redis://127.0.0.1:6379/0"), description="Redis URL.")
+    url: StoreUrl = Field(SecretStr("redis://127.0.0.1:6379/0"), description="Redis URL.")
     replicas: int = Field(1, gt=0, description="Replicas that share the limits; each enforces its share while the store is lost.")
     on_loss: Literal["local", "deny", "allow"] = Field("local", description="What limits do while the store is lost.")
     budget_ms: float = Field(20.0, gt=0, description="Longest wait for the store on the request path.")
@@ -210,7 +203,7 @@ class Log(Section):
 class Capture(Section):
     """Recording of traffic for replay. Off by default; credentials are never recorded."""
 
-    file: Path | None = Field(None, description="Trace file to write; empty for none.")
+    file: Path | None = Field(None, description="Trace file to write, compressed if it ends with .gz; a line comes caps.body_s late.")
     percent: float = Field(100.0, gt=0, le=100, description="Share of accounts recorded, stable by account.")
     max_bytes: Bytes = Field(1024 * 1024 * 1024, description="Recording stops at this size.")
     bodies: bool = Field(False, description="Record texts too. Without it a body keeps its shape, and texts become their lengths.")
@@ -228,7 +221,7 @@ class Detection(Section):
 class Tracing(Section):
     """OpenTelemetry traces; needs the tracing extra."""
 
-    endpoint: str = Field("", description="OTLP/HTTP endpoint; empty for none.")
+    endpoint: CollectorUrl = Field("", description="OTLP/HTTP endpoint; empty for none.")
     convention: Literal["v1.36", "v1.37"] = Field("v1.37", description="Version of the GenAI conventions that names the attributes.")
     sample_percent: float = Field(100.0, ge=0, le=100, description="Share of traces kept where the caller decided nothing.")
 
@@ -273,6 +266,10 @@ class Settings(BaseSettings):
         if self.state.kind == "redis" and not (self.identity.digest_key or self.identity.digest_key_file):
             told = "a store that is shared: set identity.digest_key or identity.digest_key_file, the same on all replicas"
             yield ("state", "kind"), frozenset({"state", "identity"}), told
+        names = [upstream.name for upstream in self.upstreams]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                yield ("upstreams", index, "name"), frozenset({"upstreams"}), f"{name!r} is taken: give each upstream its own name"
 
     @classmethod
     def settings_customise_sources(

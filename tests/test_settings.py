@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from proxy.adapters.settings_file import fields, read_settings
-from proxy.errors import ConfigError
+from proxy.adapters.settings_file import fields, located, read_settings
+from proxy.errors import SETTINGS, ConfigError, Problem
 from proxy.settings import Settings
 
 
@@ -108,8 +108,71 @@ def test_a_wrong_variable_is_not_blamed_on_the_line_of_the_file_that_it_outweigh
 
 def test_what_is_missing_is_told_with_the_line_of_what_lacks_it(tmp_path):
     assert problems(tmp_path, "upstreams:\n  - {name: a, url: 'http://a'}\n  - {name: b}\n") == [
-        "settings.yaml:3:5: upstreams[1].url: Field required"
+        "settings.yaml:3:5: upstreams[1].url: is missing; add it"
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("listen: {port: eighty}", "1:16: listen.port: must be a whole number; write it in digits"),
+        ("caps: {body_bytes: 16MB}", "1:20: caps.body_bytes: must be a whole number; write bytes without a unit, such as 1048576"),
+        ("shutdown: {drain_s: 5s}", "1:21: shutdown.drain_s: must be a number; write seconds without a unit, such as 20"),
+        ("state: {budget_ms: 20ms}", "1:20: state.budget_ms: must be a number; write milliseconds without a unit, such as 20"),
+        ("capture: {percent: 10%}", "1:20: capture.percent: must be a number; write percent without a sign, such as 10"),
+        ("capture: {percent: 150}", "1:20: capture.percent: must be at most 100"),
+        ("caps: {in_flight: 0}", "1:19: caps.in_flight: must be above 0"),
+        ("log: {format: text}", "1:15: log.format: must be 'json' or 'console'"),
+        ("log: {file: 3}", "1:13: log.file: must be the name of a file or folder"),
+        ("policies: [policies]", "1:11: policies: must be the name of a file or folder"),
+        ("admin: {token: 12345}", "1:16: admin.token: must be a text; put it in quotes"),
+        ("admin: {port: }", "1:15: admin.port: has no value; write one, or remove the line"),
+        (
+            "upstreams: [{name: A B, url: 'http://a'}]",
+            "1:20: upstreams[0].name: has the wrong form; write up to 32 lower-case letters, digits, - and _, such as vllm-1",
+        ),
+    ],
+)
+def test_a_wrong_value_is_told_in_words_for_people_with_the_unit_and_without_quoting_what_may_be_a_secret(tmp_path, text, told):
+    assert problems(tmp_path, text) == [f"settings.yaml:{told}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("upstreams: [{name: a, url: '127.0.0.1:8000'}]", "upstreams[0].url: write http://host:port"),
+        ("upstreams: [{name: a, url: 'http://x:99999'}]", "upstreams[0].url: write http://host:port"),
+        ("upstreams: [{name: a, url: 'http://x', paths: [v1]}]", "upstreams[0].paths[0]: no path begins like that: write a slash first"),
+        ("upstreams: [{name: a, url: 'http://x', models: ['gpt-*o']}]", "upstreams[0].models[0]: write a model's name"),
+        ("upstreams: [{name: a, url: 'http://x', opens_thought: ['']}]", "upstreams[0].opens_thought[0]: write a model's name"),
+        ("upstreams: [{name: a, url: 'http://x', inject: [{header: 'x: y', value_env: A}]}]", "header: isn't the name of a header"),
+        ("identity: {account_header: x account}", "identity.account_header: isn't the name of a header"),
+        ("identity: {account_headers: {tier: 'x:tier'}}", "identity.account_headers.tier: isn't the name of a header"),
+        ("identity: {tls_fingerprint_header: x/ja3}", "identity.tls_fingerprint_header: isn't the name of a header"),
+        ("geo: {edge: {country: 'cf ipcountry'}}", "geo.edge.country: isn't the name of a header"),
+        ("tracing: {endpoint: 'collector:4318'}", "tracing.endpoint: write the whole address, such as http://collector:4318"),
+        ("state: {url: 'localhost:6379'}", "state.url: write redis://host:6379/0"),
+        ("state: {url: 'redis://:secret@host:x/0'}", "state.url: write redis://host:6379/0"),
+        ("upstreams: [{name: a, url: 'http://a'}, {name: a, url: 'http://b'}]", "upstreams[1].name: 'a' is taken"),
+    ],
+)
+def test_what_could_never_work_or_match_is_refused_at_the_start(tmp_path, text, what):
+    (told,) = problems(tmp_path, text)
+    assert what in told
+    assert "secret" not in told
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://127.0.0.1:6379/0", "rediss://:secret@host:6380/1", "unix:///run/valkey.sock", "redis://[::1]:6379", "redis://store"]
+)
+def test_the_addresses_of_stores_may_have_every_form_that_the_client_knows(url):
+    assert Settings(state={"url": url}).state.url.get_secret_value() == url
+
+
+def test_a_default_that_can_not_be_had_is_told_with_the_variable_that_changes_it():
+    with pytest.raises(ConfigError) as wrong, located(None):
+        raise ConfigError([Problem(SETTINGS, 0, 0, "listen.port", "is in use", "take another port")])
+    assert str(wrong.value) == "settings: listen.port: is in use; take another port; it is also the variable TOSPROXY_LISTEN__PORT"
 
 
 def test_networks_that_may_not_be_trusted_are_told_with_their_line(tmp_path):
@@ -138,7 +201,15 @@ def test_the_defaults_are_listed_with_a_type_and_a_meaning():
     listed = {name: (kind, default) for name, kind, default, meaning in fields() if meaning}
     assert listed["listen.port"] == ("integer", "8080")
     assert listed["state.kind"] == ("memory | redis", "memory")
-    assert listed["upstreams[].url"][0] == "text"
+    assert listed["state.url"] == ("secret", "redis://127.0.0.1:6379/0")
+    assert listed["upstreams[].url"] == ("text, required", "")
+    assert listed["upstreams[].paths"] == ("list", "[]")
+    assert listed["geo.databases"] == ("list of paths", "[]")
+    assert listed["identity.account_headers"] == ("mapping", "{}")
+    assert listed["identity.jwt.claims"] == ("mapping", '{"org": "org", "tier": "tier"}')
+    assert listed["identity.accounts_file"] == ("path", "")
+    assert listed["caps.header_s"] == ("number", "20.0")
+    assert listed["watch"] == ("boolean", "true")
 
 
 def test_a_wrong_variable_is_blamed_and_not_the_file_that_it_outweighs(tmp_path, monkeypatch):

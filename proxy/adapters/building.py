@@ -30,9 +30,10 @@ from proxy.audit.chain import chain_key
 from proxy.audit.digest import Digests
 from proxy.detection.config import DetectionConfig
 from proxy.detection.detector import Detector
+from proxy.detection.evidence.table import EvidenceTable
 from proxy.detection.shipped import shipped_evidence, shipped_intents
-from proxy.detection.text.bank import load_bank
-from proxy.errors import ConfigError, Problem
+from proxy.detection.text.bank import QuestionBank, load_bank
+from proxy.errors import SETTINGS, ConfigError, Problem
 from proxy.identity.address import Trust
 from proxy.identity.identify import Sources
 from proxy.identity.region import EdgeHeaders
@@ -94,25 +95,22 @@ def build_parts(settings: Settings, log: structlog.typing.FilteringBoundLogger) 
     accounts = part(lambda: _accounts(identity))
     tokens = part(lambda: _tokens(identity))
     joined = part(lambda: AccountSources(accounts, identity.account_headers))
-    trust = Trust.parse(
-        identity.trusted_proxies, header=identity.forwarded_header, malformed=identity.malformed_forwarded,
-        allow_any=identity.trust_everyone_which_lets_anyone_choose_their_address,
-    )  # fmt: skip
-    detector = part(lambda: _detector(settings.detection, detector_seed(key or b"")))
+    evidence, bank = part(lambda: _evidence(settings.detection)), part(lambda: _bank(settings.detection))
     records = part(lambda: _records(settings.log, key or b"", log))
     capture = part(lambda: open_capture(settings, log))
     tracer = part(lambda: _tracer(settings.tracing))
     token = part(lambda: _admin_token(settings.admin))
     certificates = part(lambda: listener_certificates(settings.listen.tls) if settings.listen.tls else None)
     outward = [
-        Outward(upstream, part(partial(injected, upstream)) or [], part(partial(upstream_certificates, upstream)))
-        for upstream in settings.upstreams
+        Outward(upstream, part(partial(injected, f"upstreams[{index}]", upstream)) or [], part(partial(upstream_certificates, upstream)))
+        for index, upstream in enumerate(settings.upstreams)
     ]
     if problems or policies is None or geo is None or joined is None or key is None or token is None:
         raise ConfigError(problems)
+    detector = Detector(evidence, DetectionConfig(), bank, detector_seed(key), shipped_intents()) if evidence is not None else None
     edge = settings.geo.edge
     placed = EdgeHeaders(edge.country.lower(), edge.subdivision.lower(), edge.asn.lower()) if edge.country else None
-    sources = Sources(trust, geo, joined, tokens, key, identity.account_header.lower(), placed)
+    sources = Sources(_trust(identity), geo, joined, tokens, key, identity.account_header.lower(), placed)
     return Parts(
         policies, geo, accounts, tokens, joined, sources, tuple(outward), certificates, key, detector, records, Digests(key), token, capture, tracer
     )  # fmt: skip
@@ -127,13 +125,22 @@ def digest_key(identity: Identity) -> bytes:
     else:
         return secrets.token_bytes(32)
     if not 16 <= len(text.encode()) <= 64:
-        raise ConfigError([Problem("settings", 0, 0, "identity.digest_key", "has too few or too many bytes", "give 16 to 64 random bytes")])
+        file, name = (SETTINGS, "digest_key") if identity.digest_key is not None else (str(identity.digest_key_file), "digest_key_file")
+        fix = "give 16 to 64 random bytes, such as `openssl rand -hex 32` prints"
+        raise ConfigError([Problem(file, 0, 0, f"identity.{name}", "has too few or too many bytes", fix)])
     return text.encode()
 
 
 def detector_seed(key: bytes) -> int:
     """What makes the detector's thresholds hard to guess: alike for replicas that share a digest key, and for a replay with their settings."""
     return int.from_bytes(hashlib.blake2b(key, digest_size=4, person=b"tosproxy.seed").digest(), "big")
+
+
+def _trust(identity: Identity) -> Trust:
+    return Trust.parse(
+        identity.trusted_proxies, header=identity.forwarded_header, malformed=identity.malformed_forwarded,
+        allow_any=identity.trust_everyone_which_lets_anyone_choose_their_address,
+    )  # fmt: skip
 
 
 def _tracer(given: Tracing) -> Tracer | None:
@@ -155,13 +162,18 @@ def _tokens(identity: Identity) -> TokenAccounts | None:
     return TokenAccounts(given.jwks_file, given.issuer, given.audience, given.account_claim, given.claims) if given else None
 
 
-def _detector(given: Detection, seed: int) -> Detector | None:
-    """The shipped detector, with the operator's evidence and question bank."""
+def _evidence(given: Detection) -> EvidenceTable | None:
+    """The shipped evidence, with the operator's overrides; None when detection is switched off."""
     if not given.enabled:
         return None
-    override = _bytes_of(given.evidence_file, "detection.evidence_file") if given.evidence_file else None
-    bank = load_bank(_bytes_of(given.bank_file, "detection.bank_file"), str(given.bank_file)) if given.bank_file else None
-    return Detector(shipped_evidence(override), DetectionConfig(), bank, seed, shipped_intents())
+    return shipped_evidence(_bytes_of(given.evidence_file, "detection.evidence_file") if given.evidence_file else None)
+
+
+def _bank(given: Detection) -> QuestionBank | None:
+    """The operator's question bank."""
+    if not given.enabled or given.bank_file is None:
+        return None
+    return load_bank(_bytes_of(given.bank_file, "detection.bank_file"), str(given.bank_file))
 
 
 def _records(given: Log, key: bytes, log: structlog.typing.FilteringBoundLogger) -> AuditLog | None:

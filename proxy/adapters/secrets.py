@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from proxy.errors import ConfigError, Problem
-from proxy.settings import Inject, Upstream
+from proxy.errors import SETTINGS, ConfigError, Problem
+from proxy.settings import Upstream
 
 
 class Secret:
@@ -44,29 +44,37 @@ class Secret:
 
 def read_secret(what: str, *, env: str = "", file: Path | None = None, prefix: str = "") -> Secret:
     """Read a secret. Raises ConfigError naming the setting `what`, never the value."""
-    if env:
-        value = os.environ.get(env, "")
-        problem = f"the environment variable {env} is empty"
-    else:
-        try:
-            value = file.read_text(encoding="ascii").strip() if file else ""
-            problem = f"the file {file} is empty"
-        except (OSError, UnicodeDecodeError) as error:
-            value, problem = "", f"the file {file} can't be read: {type(error).__name__}"
-    if not _is_secret(value):
-        raise ConfigError([Problem("settings", 0, 0, what, problem, "give one line of visible ASCII")])
+    where = str(file) if file else SETTINGS
+    try:
+        value = file.read_text(encoding="ascii").strip() if file else os.environ[env]
+    except KeyError:
+        raise ConfigError([Problem(where, 0, 0, what, f"the variable {env} isn't set", "set it, or name another")]) from None
+    except OSError as error:
+        raise ConfigError([Problem(where, 0, 0, what, f"can't be read: {error.strerror}", "name a readable file")]) from error
+    except UnicodeDecodeError:
+        value = ""
+    if not _is_secret(prefix + value) or not value:
+        told = "doesn't hold a secret" if file else f"the variable {env} holds no secret"
+        raise ConfigError([Problem(where, 0, 0, what, told, "give one line of visible ASCII characters")])
     return Secret(value, prefix, file)
 
 
 def _is_secret(text: str) -> bool:
-    """One line: an empty admin token would open the listener, a line break would begin another header."""
-    return bool(text) and text.isprintable()
+    """One line: an empty admin token would open the listener, a line break would begin another header, and a header is ASCII."""
+    return bool(text) and text.isascii() and text.isprintable()
 
 
-def injected(upstream: Upstream) -> list[tuple[str, Secret]]:
-    """The headers to add for an upstream, with their secrets."""
-    return [(item.header.lower(), _header(upstream, item)) for item in upstream.inject]
-
-
-def _header(upstream: Upstream, item: Inject) -> Secret:
-    return read_secret(f"upstreams.{upstream.name}.inject.{item.header}", env=item.value_env, file=item.value_file, prefix=item.prefix)
+def injected(setting: str, upstream: Upstream) -> list[tuple[str, Secret]]:
+    """The headers to add for the upstream that stands at `setting`, with their secrets. Raises ConfigError with every problem."""
+    headers: list[tuple[str, Secret]] = []
+    problems: list[Problem] = []
+    for index, item in enumerate(upstream.inject):
+        name = "value_env" if item.value_env else "value_file"
+        try:
+            secret = read_secret(f"{setting}.inject[{index}].{name}", env=item.value_env, file=item.value_file, prefix=item.prefix)
+            headers.append((item.header.lower(), secret))
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return headers

@@ -3,25 +3,56 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Final, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from proxy.documents.strict_yaml import Document, read_yaml, spell
-from proxy.errors import ConfigError, Problem
+from proxy.errors import SETTINGS, ConfigError, Problem
 from proxy.settings import Settings, Variables
 
 PREFIX = "TOSPROXY_"
-TOLD_OTHERWISE = {
+TOLD_OTHERWISE: Final = {
+    "missing": ("is missing", "add it"),
+    "string_type": ("must be a text", "put it in quotes"),
+    "path_type": ("must be the name of a file or folder", ""),
+    "bool_type": ("must be true or false", ""),
+    "bool_parsing": ("must be true or false", ""),
+    "int_type": ("must be a whole number", ""),
+    "int_parsing": ("must be a whole number", ""),
+    "int_from_float": ("must be a whole number", ""),
+    "float_type": ("must be a number", ""),
+    "float_parsing": ("must be a number", ""),
+    "greater_than": ("must be above {gt:g}", ""),
+    "greater_than_equal": ("must be at least {ge:g}", ""),
+    "less_than_equal": ("must be at most {le:g}", ""),
+    "literal_error": ("must be {expected}", ""),
+    "string_pattern_mismatch": ("has the wrong form", "write up to 32 lower-case letters, digits, - and _, such as vllm-1"),
     "tuple_type": ("must be a list", 'write [a, b] in a file and ["a", "b"] in a variable'),
     "dict_type": ("must hold keys and values", 'write {key: value} in a file and {"key": "value"} in a variable'),
     "model_type": ("must hold keys and values", "see `tos-proxy settings`"),
 }
-"""Kinds of error whose own words say nothing to an operator: what is wrong, and what to write."""
+"""Kinds of error: what is wrong, and what to write. Values are never quoted, since any may be a secret put in the wrong place."""
+UNITS: Final = {
+    "_s": "write seconds without a unit, such as 20",
+    "_ms": "write milliseconds without a unit, such as 20",
+    "_days": "write days without a unit, such as 45",
+    "bytes": "write bytes without a unit, such as 1048576",
+    "percent": "write percent without a sign, such as 10",
+}
+"""What a number counts, by the end of its setting's name."""
+
+
+TYPES: Final = {SecretStr: "secret", Path: "path", str: "text", float: "number", int: "integer", bool: "boolean"}
 
 
 def read_settings(path: Path | None) -> Settings:
@@ -39,6 +70,29 @@ def read_settings(path: Path | None) -> Settings:
     if problems:
         raise ConfigError(problems)
     return settings
+
+
+@contextmanager
+def located(path: Path | None) -> Iterator[None]:
+    """For whoever uses the settings: what turns out to be wrong with one is told by its file and line, or by its variable."""
+    try:
+        yield
+    except ConfigError as error:
+        document, variables = _document(path) if path else None, Variables(Settings)()
+        raise ConfigError([_located(problem, document, variables) for problem in error.problems]) from error
+
+
+def _located(problem: Problem, document: Document | None, variables: Mapping[str, Any]) -> Problem:
+    path = tuple(int(step) if step.isdigit() else step for step in re.findall(r"[^.\[\]]+", problem.path))
+    if problem.file != SETTINGS:
+        return problem
+    if _holds(variables, path):
+        return replace(problem, file=f"variable {_variable_of(path)}")
+    if document is not None and _holds(document.value, path):
+        return document.problem(path, problem.what, problem.fix, at=document.place(path))
+    return replace(
+        problem, fix=f"{problem.fix}; it is also the variable {PREFIX}{'__'.join(map(str, path)).upper()}"
+    )  # a default: nobody wrote it
 
 
 def named_policies(path: Path | None) -> Path | None:
@@ -62,7 +116,7 @@ def _document(path: Path) -> Document:
 
 def _problems(detail: ErrorDetails, document: Document | None, variables: Mapping[str, Any]) -> Iterator[Problem]:
     path = tuple(detail["loc"])
-    what, fix = TOLD_OTHERWISE.get(detail["type"]) or (detail["msg"].removeprefix("Value error, "), "")
+    what, fix = _told(detail)
     unknown = detail["type"] == "extra_forbidden"
     if unknown:
         what = f"unknown setting {path[-1]!r}"
@@ -75,7 +129,17 @@ def _problems(detail: ErrorDetails, document: Document | None, variables: Mappin
         elif document and written and _holds(document.value, written):
             yield document.problem(path, line, fix, at=document.keys[written] if unknown else document.place(written))
         else:
-            yield Problem(document.file if document else "settings", 0, 0, spell(path), line, fix)
+            yield Problem(document.file if document else SETTINGS, 0, 0, spell(path), line, fix)
+
+
+def _told(detail: ErrorDetails) -> tuple[str, str]:
+    """What is wrong, and what to write instead."""
+    if detail["input"] is None and detail["type"] not in {"missing", "value_error"}:
+        return "has no value", "write one, or remove the line"
+    what, fix = TOLD_OTHERWISE.get(detail["type"]) or (detail["msg"].removeprefix("Value error, "), "")
+    if what.endswith("number"):
+        fix = next((fix for end, fix in UNITS.items() if str(detail["loc"][-1]).endswith(end)), "write it in digits")
+    return what.format(**detail.get("ctx", {})), fix
 
 
 def _holds(value: Any, path: tuple[str | int, ...]) -> bool:
@@ -133,11 +197,12 @@ def fields(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[tupl
     """Every setting: dotted name, type, default, meaning. For `tos-proxy settings` and the reference."""
     for name, field in model.model_fields.items():
         nested = next(_models_in(field.annotation), None)
-        many = "tuple" in str(field.annotation)
+        many = get_origin(field.annotation) is tuple
         path = f"{prefix}{name}" + ("[]" if nested and many else "")
         optional = nested is not None and (many or field.default is None)
         if nested is None or optional:
-            yield path, _type_name(field.annotation, nested), _default(field.default), field.description or ""
+            kind = _type_name(field.annotation, nested) + (", required" if field.is_required() else "")
+            yield path, kind, _default(field), field.description or ""
         if nested is not None:
             yield from fields(nested, path + ".")
 
@@ -145,26 +210,21 @@ def fields(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[tupl
 def _type_name(annotation: Any, nested: type[BaseModel] | None) -> str:
     if nested:
         return "section"
-    options = [argument for argument in get_args(annotation) if isinstance(argument, str)]
-    if options:
-        return " | ".join(options)
-    name = annotation.__name__ if isinstance(annotation, type) else str(annotation)
-    for word, short in (
-        ("SecretStr", "secret"),
-        ("Path", "path"),
-        ("tuple", "list"),
-        ("float", "number"),
-        ("int", "integer"),
-        ("bool", "boolean"),
-    ):
-        if word in name:
-            return short
-    return "text"
+    arguments = [argument for argument in get_args(annotation) if argument not in {type(None), Ellipsis}]
+    origin = get_origin(annotation)
+    if origin is tuple:
+        return "list of paths" if arguments == [Path] else "list"
+    if origin is dict:
+        return "mapping"
+    if origin is Literal:
+        return " | ".join(arguments)
+    return _type_name(arguments[0], None) if arguments else TYPES[annotation]
 
 
-def _default(value: Any) -> str:
-    if value is None or "Undefined" in str(value):
+def _default(field: FieldInfo) -> str:
+    value = field.default
+    if field.is_required() or value is None:
         return ""
-    if isinstance(value, tuple):
-        return "[]"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()  # of the code, and so no secret
+    return str(value) if isinstance(value, str | Path) else json.dumps(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from importlib import import_module
 from typing import Annotated, Final
@@ -45,7 +46,18 @@ def build(asked: str = "") -> typer.Typer:
     modules = [_MODULES[asked]] if asked in _MODULES else dict.fromkeys(_MODULES.values())
     for module in modules:
         import_module(f"proxy.cli.{module}").register(app)
+    _join_lines(app)
     return app
+
+
+def _join_lines(app: typer.Typer) -> None:
+    """Help is as wide as the terminal, not as the source: a line break inside a paragraph would stay one."""
+    for command in app.registered_commands:
+        paragraphs = (inspect.getdoc(command.callback) or "").split("\n\n")
+        command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            _join_lines(group.typer_instance)
 
 
 def _told(asked: bool) -> None:

@@ -36,7 +36,7 @@ def problems_told() -> Iterator[None]:
     except ConfigError as error:
         for problem in error.problems:
             err.print(printable(str(problem)), markup=False)
-        err.print(f"{len(error.problems)} problem{'s' if len(error.problems) > 1 else ''}", style="bold red")
+        err.print(some(len(error.problems), "problem"), style="bold red")
         raise typer.Exit(UNUSABLE) from None
 
 
@@ -53,6 +53,11 @@ def tell(text: str = "", *, style: str = "") -> None:
 def tell_json(value: Any) -> None:
     """Print a value as JSON."""
     print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def some(number: int, thing: str) -> str:
+    """So many of a thing."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def printable(text: str) -> str:

@@ -7,16 +7,16 @@ from typing import Annotated
 
 import typer
 
-from proxy.adapters.audit_log import log_files, verify_log
+from proxy.adapters.audit_log import verify_log
 from proxy.adapters.audit_log.search import find_record
 from proxy.adapters.building import digest_key
 from proxy.adapters.prometheus import METRICS
 from proxy.adapters.secrets import read_secret
-from proxy.adapters.settings_file import read_settings
+from proxy.adapters.settings_file import located, read_settings
 from proxy.audit.chain import ChainKey, chain_key
-from proxy.cli.console import FINDINGS, AsJson, problems_told, table, tell, tell_json, unusable
-from proxy.cli.inputs.offline import SettingsFile
-from proxy.errors import ConfigError, Problem
+from proxy.cli.console import FINDINGS, AsJson, SettingsFile, problems_told, table, tell, tell_json, unusable
+from proxy.cli.inputs.requests import check_log
+from proxy.errors import SETTINGS, ConfigError
 from proxy.settings import Identity
 
 LogFile = Annotated[Path, typer.Argument(help="Record file (log.file); those rotated from it are read too.")]
@@ -42,13 +42,7 @@ def verify(log: LogFile, settings_file: SettingsFile = None, old_key_file: OldKe
     Example: tos-proxy audit verify records.jsonl --settings settings.yaml
     """
     with problems_told():
-        problems = [] if log_files(log) else [Problem(str(log), 0, 0, "", "there is no such log", "name the record file (log.file)")]
-        try:
-            keys = _keys(settings_file, old_key_file or [])
-        except ConfigError as error:
-            problems += error.problems
-        if problems:
-            raise ConfigError(problems)
+        keys = _keys_for(log, settings_file, old_key_file or [])
         try:
             verified = verify_log(log, keys)
         except OSError as error:
@@ -82,13 +76,14 @@ def show(
     with problems_told():
         identity = read_settings(settings_file).identity
         keys = _keys(settings_file, old_key_file or []) if _has_key(identity) or old_key_file else {}
+        check_log(log)
         try:
-            found = find_record(log, decision, keys) if log_files(log) else None
+            found = find_record(log, decision, keys)
         except OSError as error:
             raise unusable(str(error.filename or log), f"can't be read: {error.strerror}") from error
         if found is None:
-            what = f"holds no record of decision {decision[:80]}" if log_files(log) else "there is no such log"
-            raise unusable(str(log), what, "decision ids are in the answers' header x-tosproxy-decision")
+            fix = "decision ids are in the answers' header x-tosproxy-decision"
+            raise unusable(str(log), f"holds no record of decision {decision[:80]}", fix)
     state = {
         True: "as it was written",
         False: "CHANGED after it was written",
@@ -126,13 +121,28 @@ def _has_key(identity: Identity) -> bool:
     return identity.digest_key is not None or identity.digest_key_file is not None
 
 
+def _keys_for(log: Path, settings_file: Path | None, old: list[Path]) -> dict[str, bytes]:
+    """The chain's keys. Raises ConfigError with what is wrong with them and with the log."""
+    try:
+        keys = _keys(settings_file, old)
+    except ConfigError as error:
+        try:
+            check_log(log)
+        except ConfigError as further:
+            raise ConfigError(further.problems + error.problems) from error
+        raise
+    check_log(log)
+    return keys
+
+
 def _keys(settings_file: Path | None, old: list[Path]) -> dict[str, bytes]:
     """The chain's keys by id. Raises ConfigError when there is none."""
     identity = read_settings(settings_file).identity
     keys: list[ChainKey] = [chain_key(read_secret("--old-key-file", file=path).value.encode()) for path in old]
     if _has_key(identity):
-        keys.append(chain_key(digest_key(identity)))
+        with located(settings_file):
+            keys.append(chain_key(digest_key(identity)))
     if not keys:
         fix = "give the settings of the proxy that wrote the log; without a lasting key its records can't be verified"
-        raise unusable("settings", "no digest key is set", fix, "identity.digest_key")
+        raise unusable(SETTINGS, "no digest key is set", fix, "identity.digest_key")
     return {key.id: key.secret for key in keys}

@@ -17,9 +17,9 @@ import typer
 import uvloop
 
 from proxy.adapters.policy_folder import PolicyFolder
-from proxy.adapters.settings_file import named_policies, read_settings
+from proxy.adapters.settings_file import located, named_policies, read_settings
 from proxy.adapters.telemetry.log import adopt_libraries, logger
-from proxy.cli.console import UNUSABLE, SettingsFile, err, problems_told
+from proxy.cli.console import SettingsFile, err, problems_told
 from proxy.errors import ConfigError
 from proxy.server import Server
 from proxy.settings import Settings
@@ -46,13 +46,10 @@ def serve(
         form = log_format or ("console" if settings.log.format == "json" and sys.stderr.isatty() else settings.log.format)
         log = logger(form, settings.log.level)
         adopt_libraries(log)
-        server = Server(settings, log)
-    _use_every_descriptor()
-    try:
-        code = uvloop.run(_run(server))
-    except OSError as error:
-        err.print(f"can't listen: {error.strerror or error}", markup=False)
-        raise typer.Exit(UNUSABLE) from None
+        with located(settings_file):
+            server = Server(settings, log)
+            _use_every_descriptor()
+            code = uvloop.run(_run(server))
     raise typer.Exit(code)
 
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from typing import Annotated
-
 import typer
-from rich.table import Table
 
 from proxy.adapters.settings_file import fields
-from proxy.cli.console import out
+from proxy.cli.console import AsJson, tell, tell_json
 
 
 def register(app: typer.Typer) -> None:
@@ -17,16 +13,14 @@ def register(app: typer.Typer) -> None:
     app.command("settings")(settings)
 
 
-def settings(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def settings(as_json_: AsJson = False) -> None:
     """Print every setting with its type, default and meaning.
 
     A setting a.b can be written in the settings file or as the variable TOSPROXY_A__B.
     """
-    rows = list(fields())
-    if as_json:
-        out.print_json(json.dumps([dict(zip(("setting", "type", "default", "meaning"), row, strict=True)) for row in rows]))
+    if as_json_:
+        tell_json([dict(zip(("setting", "type", "default", "meaning"), row, strict=True)) for row in fields()])
         return
-    table = Table("setting", "type", "default", "meaning")
-    for row in rows:
-        table.add_row(*row)
-    out.print(table)
+    for name, kind, default, meaning in fields():  # no table: names are there to be copied whole, at any width
+        tell(f"{name}: {kind}{f', {default}' if default else ''}", style="bold")
+        tell(f"    {meaning}")

@@ -111,7 +111,10 @@ def read_yaml(file: str, data: bytes) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        builder.problems.append(Problem(file, line, column, "", f"not YAML: {error.problem}", "check indentation, quotes and brackets"))
+        what, fix = f"not YAML: {error.problem}", "check indentation, quotes and brackets"
+        if mark and text[mark.index : mark.index + 1] == "\t":
+            what, fix = "not YAML: a tab", "indent with spaces"
+        builder.problems.append(Problem(file, line, column, "", what, fix))
     except yaml.YAMLError as error:
         builder.problems.append(Problem(file, 0, 0, "", f"not YAML: {str(error).splitlines()[0]}", "remove control characters"))
     except _TooBig as error:
@@ -171,7 +174,8 @@ class _Builder:
         if event.anchor is not None:
             self._complain(event, path, f"anchor &{event.anchor}", "anchors and aliases aren't allowed: write the value out")
         if event.tag is not None:
-            self._complain(event, path, f"tag {event.tag}", "tags aren't allowed: write a plain value")
+            fix = "put a text that begins with ! in quotes" if event.tag.startswith("!") else "tags aren't allowed: write a plain value"
+            self._complain(event, path, f"tag {event.tag}", fix)
         if isinstance(event, yaml.ScalarEvent):
             return self._scalar(event, path)
         if isinstance(event, yaml.SequenceStartEvent):

@@ -96,7 +96,7 @@ def _ready(ruleset: Ruleset, document: Document, index: int, doc: CaseDoc, probl
             problems.append(document.problem(path, f"unknown fact {name!r}", suggest(name, BY_NAME), at=document.keys.get(path)))
             sound = False
         elif not _fits(BY_NAME[name].kind, value):
-            problems.append(document.problem(path, f"{name} is a {BY_NAME[name].kind.value}, not {value!r}"))
+            problems.append(document.problem(path, f"{name} must be {BY_NAME[name].kind.words}, not {value!r}"))
             sound = False
         else:
             facts[name] = tuple(value) if isinstance(value, list) else value

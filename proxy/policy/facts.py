@@ -30,6 +30,13 @@ class Kind(Enum):
     BOOL = "bool"
     STRINGS = "list(string)"
 
+    @property
+    def words(self) -> str:
+        """What a value must be, for people."""
+        return {"string": "a text", "int": "a whole number", "double": "a number", "bool": "true or false"}.get(
+            self.value, "a list of texts"
+        )
+
 
 class Fact(NamedTuple):
     """One row of the vocabulary."""

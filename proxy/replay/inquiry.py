@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -184,7 +185,7 @@ def _checked(name: str, value: Any, file: str, problems: list[Problem]) -> FactV
         problems.append(Problem(file, 0, 0, name[:80], "unknown fact", fix))
         return ""
     if not _fits(fact.kind, value):
-        problems.append(Problem(file, 0, 0, name, f"is a {fact.kind.value}, not {str(value)[:40]}"))
+        problems.append(Problem(file, 0, 0, name, f"must be {fact.kind.words}, not {json.dumps(value)[:40]}"))
         return ""
     if fact.kind is Kind.DOUBLE:
         return float(value)

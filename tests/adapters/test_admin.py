@@ -1,4 +1,5 @@
 import asyncio
+import re
 import time
 from functools import partial
 
@@ -15,6 +16,7 @@ from proxy.detection.observation import Observation
 from proxy.detection.report import AccountReport, CampaignReport, Evidence
 from proxy.detection.shipped import shipped_evidence
 from proxy.dialects.call import ModelCall
+from tests.conftest import ROOT
 
 NOW = 1_790_000_000.0
 
@@ -144,6 +146,23 @@ def test_the_policies_in_force_are_shown_with_how_often_they_counted(policies):
     assert (body["limits"][0]["denials"], body["limits"][0]["count"]) == ({"enforce": 1}, "requests")
     assert body["revision"]
     assert body["problems"] == []
+
+
+def test_the_first_page_names_every_page_and_order(policies):
+    assert Admin(policies).ask("GET", "/")[1]["see"] == [
+        "GET /", "GET /metrics", "GET /healthz", "GET /readyz", "GET /policy",
+        "GET /risk", "GET /risk/accounts/{account}", "POST /risk/release", "POST /risk/waive",
+    ]  # fmt: skip
+
+
+def test_the_commands_of_the_deployment_guide_are_understood(policies):
+    desk = Desk()
+    guide = (ROOT / "deploy" / "README.md").read_text(encoding="utf-8")
+    orders = re.findall(r":9090(/risk/\w+) \\\n +-d '(.+)'", guide)
+    for path, body in orders:
+        answer, said = Admin(policies, desk=desk).ask("POST", path, data=body, headers={"content-type": "application/json"})
+        assert answer.status == 200, said
+    assert [order[0] for order in desk.orders] == ["release", "waive"]
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/policy", "/risk", "/"])

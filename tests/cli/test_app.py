@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import re
-import socket
 import subprocess
 import sys
 
 import pytest
 
 from proxy import VERSION
-from tests.cli.running import ROOT, SHIPPED, run, started
+from tests.cli.running import ROOT, run, started
 
 COMMANDS = [
     ("serve",), ("health",), ("settings",), ("check",), ("test",), ("explain",), ("diff",), ("replay",), ("drill",), ("calibrate",), ("metrics",), ("reference",),
@@ -62,6 +61,20 @@ def test_the_program_tells_how_it_ended_and_shows_no_traceback():
     assert b"Traceback" not in ended.stderr
 
 
+def test_help_breaks_lines_where_the_terminal_ends_and_not_where_the_source_does(monkeypatch):
+    monkeypatch.setenv("TERMINAL_WIDTH", "100")
+    monkeypatch.setenv("COLUMNS", "100")
+    shown = run("explain", "--help").stdout
+    paragraph = shown[shown.index("A file with facts is JSON") : shown.index("Exit code 0")].strip().splitlines()
+    assert all(len(line.strip()) > 80 for line in paragraph[:-1]), paragraph
+
+
+def test_names_of_settings_are_printed_whole_for_grep():
+    listed = run("settings").stdout.splitlines()
+    assert "identity.trust_everyone_which_lets_anyone_choose_their_address: boolean, false" in listed
+    assert listed[listed.index("listen.port: integer, 8080") + 1] == "    Port to bind; 0 takes a free one."
+
+
 def test_a_start_tells_the_problems_of_settings_and_of_policies_together(tmp_path):
     (tmp_path / "policies").mkdir()
     (tmp_path / "policies" / "a.yaml").write_text("rules: [{id: a.b, source: x, when: request.nope, then: {tag: [a]}}]\n")
@@ -77,15 +90,3 @@ def test_a_health_check_loads_neither_the_server_nor_what_it_computes_with():
     seen = "import sys, proxy.cli.app as app\ntry: app.main()\nexcept SystemExit: print(sorted({'numpy', 'aiohttp', 'proxy.server'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", seen, "health", "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
-
-
-def test_an_address_that_is_taken_is_told_in_one_line(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        settings = f"policies: {SHIPPED}\nlisten: {{port: 0}}\nadmin: {{port: {port}}}\n"
-        (tmp_path / "settings.yaml").write_text(settings)
-        ended = started("serve", "-s", tmp_path / "settings.yaml")
-    assert ended.returncode == 2
-    (told,) = ended.stderr.decode().splitlines()
-    assert told.startswith("can't listen: ")
-    assert str(port) in told

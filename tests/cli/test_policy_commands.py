@@ -60,6 +60,18 @@ def test_test_names_what_no_case_would_miss(tmp_path):
     assert told("test", tmp_path)["gaps"]
 
 
+def test_cases_that_fail_are_counted_as_cases_however_much_each_expected(tmp_path):
+    cases = """cases:
+  - {name: one, facts: {client.country: KP}, expect: {outcome: allow, rule: usage.many, clamps: {n: 1}, tags: [x]}}
+  - {name: two, facts: {client.country: KP}, expect: {outcome: refuse, rule: regions.korea}}
+"""
+    (tmp_path / "cases").mkdir()
+    (tmp_path / "cases" / "a.yaml").write_text(cases)
+    told = run("test", folder(tmp_path)).stdout.splitlines()
+    assert len([line for line in told if line.startswith("cases/a.yaml:2:")]) > 1
+    assert told[-1].startswith("2 cases ran over 2 rules, 1 limits, 0 waivers: 1 failed, ")
+
+
 def test_explain_takes_facts_and_says_where_each_came_from(tmp_path):
     asked = tmp_path / "facts.json"
     asked.write_text(json.dumps({"client.country": "KP", "request.n": 2}))
@@ -72,6 +84,22 @@ def test_explain_takes_facts_and_says_where_each_came_from(tmp_path):
     assert said["verdict"]["outcome"] == "refuse"
     assert said["facts"]["account.tier"] == {"value": "standard", "source": "assumed: an ordinary request's"}
     assert [rule["truth"] for rule in said["rules"]] == [True, False]
+
+
+def test_explain_shows_a_condition_that_its_tests_alone_would_turn_round_and_large_amounts_in_digits(tmp_path):
+    rules = """rules:
+  - {id: a.elsewhere, when: "!(client.country == 'DE') || request.n > 4", then: {tag: [x]}}
+  - {id: a.many, when: request.n > 4, then: {tag: [x]}}
+limits:
+  - {id: limits.tokens, per: [account.id], count: total_tokens, rate: 2000000/1m, burst: 4000000}
+"""
+    (tmp_path / "facts.json").write_text('{"client.country": "KP"}')
+    told = run("explain", folder(tmp_path / "p", rules), tmp_path / "facts.json").stdout
+    condition = "when   !(client.country == 'DE') || request.n > 4"
+    assert condition in told
+    assert told.index(condition) < told.index("false  client.country == 'DE'")
+    assert told.count("when ") == 1
+    assert "33,333.3 a second, 4,000,000 at once" in told
 
 
 def test_explain_looks_for_patterns_in_texts_and_judges_at_a_time(tmp_path):
@@ -115,12 +143,13 @@ def test_explain_shows_limits_as_the_lines_before_left_them(tmp_path):
         (b"nonsense", "isn't JSON"),
         (b"[1, 2]", "isn't a JSON object"),
         (b'{"client.cuontry": "KP"}', "did you mean client.country?"),
-        (b'{"client.country": 7}', "is a string"),
+        (b'{"client.country": 7}', "client.country: must be a text, not 7"),
+        (b'{"request.n": "2"}', 'request.n: must be a whole number, not "2"'),
         (b'{"facts": 7}', "must be an object"),
         (b'{"at": "now"}', "must be a time"),
         (b'{"texts": "x"}', "must be a list of texts"),
-        (b'{"request.n": 1e400}', "is a int"),
-        (b'{"request.temperature": 1e400}', "is a double"),
+        (b'{"request.n": 1e400}', "must be a whole number"),
+        (b'{"request.temperature": 1e400}', "must be a number"),
         (b'{"path": "/v1/messages"}', "is missing"),
         (b"\x1f\x8b\x08\x00garbage", "the compressed file is"),
         (b"[" * 200_000, "isn't JSON"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
 import time
@@ -78,6 +79,17 @@ def test_a_log_without_a_key_or_a_key_without_a_log_are_told_together(place):
     result = run("audit", "verify", place / "nowhere.jsonl")
     assert result.exit_code == 2
     assert "2 problems" in result.stderr
+
+
+@pytest.mark.parametrize("rotated", [False, True])
+def test_a_log_that_somebody_compressed_is_told_in_a_line(place, rotated):
+    log = written(place)
+    packed = place / f"records-{4:015d}.jsonl" if rotated else log
+    packed.write_bytes(gzip.compress(log.read_bytes()))
+    told = f"{packed}: is compressed; unpack it first, such as with gunzip\n1 problem\n"
+    assert run("audit", "verify", log, "-s", place / "key.yaml").stderr == told
+    assert run("audit", "show", "d-1", "--log", log).stderr == told
+    assert run("explain", folder(place / "p"), "d-1", "--log", log).stderr == told
 
 
 def test_one_record_is_shown(place):

@@ -123,6 +123,7 @@ def test_a_drill_tells_when_each_level_came_and_whom_it_touched(tmp_path):
     assert result.exit_code == 0
     assert "first request" in result.stdout
     assert "honest accounts touched: 0 of 0" in result.stdout
+    assert "below N: served to accounts that stood below level N, of the volume" in result.stdout
     said = told("drill", *small, "--kind", "rubric-grading")
     assert sum(campaign["accounts"] for campaign in said["campaigns"]) == 12
     assert said == told("drill", *small, "--kind", "rubric-grading")

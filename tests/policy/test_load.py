@@ -29,6 +29,16 @@ def test_all_files_at_the_top_are_one_ruleset():
     assert ruleset.limits[0].burst == 60.0
 
 
+@pytest.mark.parametrize(
+    ("content", "what"), [(b"\xef\xbb\xbfDE FR\n", "byte-order mark"), (b"\xffDE\n", "isn't UTF-8"), (b"", "is empty")]
+)
+@pytest.mark.parametrize("section", ["lists", "patterns"])
+def test_a_file_of_values_that_cannot_be_read_is_told_once_and_not_called_empty_besides(section, content, what):
+    named = f"{section}: {{known: {{file: {section}/known.txt}}}}\n".encode()
+    (told,) = problems_of({"a.yaml": RULE, "b.yaml": named, f"{section}/known.txt": content})
+    assert what in told
+
+
 def test_every_problem_of_every_file_is_told_at_once():
     bad = b"""rules:
   - id: usage.a

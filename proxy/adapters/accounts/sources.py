@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from proxy.accounts.attributes import NO_ATTRIBUTES, READERS, Attributes, overlay
 from proxy.accounts.gateway import gateway_attributes
 from proxy.adapters.accounts.file import AccountsFile
-from proxy.errors import ConfigError, Problem
+from proxy.errors import SETTINGS, ConfigError, Problem
 from proxy.identity.caller import Account
 
 _FIRST_ATTRIBUTE = Account._fields.index(Attributes._fields[0])
@@ -21,7 +21,7 @@ class AccountSources:
         """`headers` names the header in which a trusted gateway sends each attribute. Raises ConfigError for unknown attributes."""
         unknown = sorted(headers.keys() - READERS.keys())
         if unknown:
-            problem = Problem("settings", 0, 0, "identity.account_headers", f"unknown attributes {unknown}", f"known: {', '.join(READERS)}")
+            problem = Problem(SETTINGS, 0, 0, "identity.account_headers", f"unknown attributes {unknown}", f"known: {', '.join(READERS)}")
             raise ConfigError([problem])
         self.file = file
         self._attribute_of = {header.lower(): attribute for attribute, header in headers.items() if header}

@@ -15,7 +15,7 @@ import watchfiles
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from proxy.accounts.attributes import READERS, read_attributes
-from proxy.errors import ConfigError, Problem
+from proxy.errors import SETTINGS, ConfigError, Problem
 from proxy.identity.caller import Account
 
 ALGORITHMS: Final = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"})
@@ -51,7 +51,9 @@ class TokenAccounts:
         self._claims = {attribute: claim for attribute, claim in claims.items() if claim}
         unknown = sorted(self._claims.keys() - READERS.keys())
         if unknown:
-            raise ConfigError([Problem("settings", 0, 0, "identity.jwt", f"unknown attributes {unknown}", f"known: {', '.join(READERS)}")])
+            raise ConfigError(
+                [Problem(SETTINGS, 0, 0, "identity.jwt.claims", f"unknown attributes {unknown}", f"known: {', '.join(READERS)}")]
+            )
         self._content = _read(path)
         self._keys = read_keys(path, self._content)
         self._verified: OrderedDict[bytes, tuple[float, float, Account]] = OrderedDict()

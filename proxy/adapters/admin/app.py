@@ -48,8 +48,9 @@ class _Pages:
         view = policy_view(self._policies.current, self._policies.status, self._metrics.hits(), self._metrics.denials())
         return web.Response(body=orjson.dumps(view), content_type="application/json")
 
-    async def index(self, _: web.Request) -> web.Response:
-        return web.json_response({"see": ["/metrics", "/healthz", "/readyz", "/policy", "/risk"]})
+    async def index(self, request: web.Request) -> web.Response:
+        routes = [route for route in request.app.router.routes() if route.method in {"GET", "POST"} and route.resource is not None]
+        return web.json_response({"see": [f"{route.method} {route.resource.canonical}" for route in routes if route.resource]})
 
 
 def admin_app(

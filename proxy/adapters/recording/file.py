@@ -15,6 +15,8 @@ LONGEST_LINE_BYTES: Final = 64 << 20
 _BUFFERED_BYTES: Final = 1 << 18
 """Read ahead: a line is longer than half a buffer of the usual size."""
 _GZIP: Final = b"\x1f\x8b"
+_FLUSHED: Final = b"\x00\x00\xff\xff"
+"""How a compressed file ends that a proxy still writes to, or was killed while it did: whole lines, no end mark."""
 _FIX: Final = "give a file of recorded traffic, JSON lines, plain or gzip"
 
 
@@ -40,7 +42,10 @@ class TraceFile:
         return self.size_bytes if self._raw is None or self._raw.closed else self._raw.tell()
 
     def lines(self) -> Generator[tuple[int, bytes]]:
-        """Every line that isn't blank, with its number. Raises ConfigError where the file is damaged."""
+        """Every line that isn't blank, with its number; of a file that is being written, those written so far.
+
+        Raises ConfigError where the file is damaged.
+        """
         number = 0
         try:
             with self.path.open("rb", _BUFFERED_BYTES) as self._raw:
@@ -54,11 +59,17 @@ class TraceFile:
                     if not line.isspace():
                         yield number, line
         except EOFError as error:
-            raise self._problem(number + 1, "the compressed file is cut short") from error
+            if not self._is_being_written():
+                raise self._problem(number + 1, "the compressed file is cut short") from error
         except (OSError, zlib.error) as error:
             raise self._problem(
                 number + 1, f"can't be read: {getattr(error, 'strerror', None) or 'the compressed file is damaged'}"
             ) from error
+
+    def _is_being_written(self) -> bool:
+        with self.path.open("rb") as raw:
+            raw.seek(max(0, self.path.stat().st_size - len(_FLUSHED)))
+            return raw.read() == _FLUSHED
 
     def _problem(self, line: int, what: str) -> ConfigError:
         return ConfigError([Problem(self.name, line, 1 if line else 0, "", what, _FIX)])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from proxy.adapters.traffic.http1 import Headers
 from proxy.audit.record import Record
-from proxy.errors import ConfigError, Problem
+from proxy.errors import SETTINGS, ConfigError, Problem
 from proxy.settings import Tracing
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ def otlp_tracer(given: Tracing, version: str) -> Tracer:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     except ImportError as error:
         problem = Problem(
-            "settings", 0, 0, "tracing.endpoint", "OpenTelemetry isn't installed", "install tos-proxy[tracing] or remove the setting"
+            SETTINGS, 0, 0, "tracing.endpoint", "OpenTelemetry isn't installed", "install tos-proxy[tracing] or remove the setting"
         )
         raise ConfigError([problem]) from error
     return Tracer(OTLPSpanExporter(endpoint=given.endpoint, timeout=EXPORT_S), given.sample_percent, version, given.convention)

@@ -12,7 +12,7 @@ import typer
 from proxy.adapters.building import LEASE_TTL_S, detector_seed, digest_key
 from proxy.adapters.geo import GeoDatabases
 from proxy.adapters.memory_store import MemoryStore
-from proxy.adapters.settings_file import read_settings
+from proxy.adapters.settings_file import located, read_settings
 from proxy.cli.console import unusable
 from proxy.decide import Decider
 from proxy.detection.config import DetectionConfig
@@ -81,7 +81,8 @@ def open_offline(settings_file: Path | None) -> Offline:
     seed = part(lambda: detector_seed(digest_key(identity)) if lasting else 0)
     bank = part(lambda: load_bank(_bytes_of(given.bank_file), str(given.bank_file)) if given.bank_file else None)
     if problems or geo is None or evidence is None or seed is None:
-        raise ConfigError(problems)
+        with located(settings_file):
+            raise ConfigError(problems)
     gc.freeze()  # what was read stays to the end: no use looking through it again and again
     return Offline(settings, geo, evidence, bank, seed)
 

@@ -49,8 +49,7 @@ def question(request: str, opened: Opened, log: Path | None, line: int | None, s
 
 def find(log: Path, decision: str) -> Found:
     """The record of a decision. Raises ConfigError when the log can't be read or has none."""
-    if not log_files(log):
-        raise unusable(str(log), "there is no such log", "give the record file of the proxy, or what it printed", "--log")
+    check_log(log)
     try:
         found = find_record(log, decision)
     except OSError as error:
@@ -60,6 +59,21 @@ def find(log: Path, decision: str) -> Found:
             str(log), f"holds no record of decision {decision[:80]}", "decision ids are in the answers' header x-tosproxy-decision"
         )
     return found
+
+
+def check_log(log: Path) -> None:
+    """Raises ConfigError for a log that isn't there, or that somebody compressed."""
+    files = log_files(log)
+    if not files:
+        raise unusable(str(log), "there is no such log", "give the record file of the proxy (log.file), or a file of what it printed")
+    for file in files:
+        try:
+            with file.open("rb") as opened:
+                packed = opened.read(2) == b"\x1f\x8b"
+        except OSError as error:
+            raise unusable(str(file), f"can't be read: {error.strerror}") from error
+        if packed:
+            raise unusable(str(file), "is compressed", "unpack it first, such as with gunzip")
 
 
 def _only_object(path: Path) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from proxy.cli.console import FINDINGS, UNUSABLE, AsJson, problems_told, tell, tell_json
+from proxy.cli.console import FINDINGS, UNUSABLE, AsJson, problems_told, some, tell, tell_json
 from proxy.cli.inputs.folders import Folder, counts, open_folder
 from proxy.errors import ConfigError
 from proxy.policy.cases import run_cases
@@ -59,9 +59,9 @@ def _tell(policies: Path, ruleset: Ruleset | None, findings: list[Finding]) -> N
     for finding in findings:
         tell(str(finding.problem if ruleset is None else finding))
     if ruleset is None:
-        tell(f"{policies}: {len(findings)} problem{'s' if len(findings) > 1 else ''}, not loaded")
+        tell(f"{policies}: {some(len(findings), 'problem')}, not loaded")
     else:
-        tell(f"{policies}: {counts(ruleset)}, {ruleset.revision}, {len(findings)} finding{'' if len(findings) == 1 else 's'}")
+        tell(f"{policies}: {counts(ruleset)}, {ruleset.revision}, {some(len(findings), 'finding')}")
 
 
 def test(policies: Folder = Path("policies"), as_json_: AsJson = False) -> None:
@@ -81,6 +81,7 @@ def test(policies: Folder = Path("policies"), as_json_: AsJson = False) -> None:
     else:
         for problem in findings:
             tell(str(problem))
-        tell(f"{report.ran} cases ran over {counts(ruleset)}: {len(report.failures)} failed, {len(report.gaps)} gaps")
+        failed = len({(problem.file, problem.line) for problem in report.failures})  # a case may miss several expectations
+        tell(f"{some(report.ran, 'case')} ran over {counts(ruleset)}: {failed} failed, {some(len(report.gaps), 'gap')}")
     if findings or not report.ran:
         raise typer.Exit(FINDINGS)

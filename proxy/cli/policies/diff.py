@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from proxy.adapters.recording import TraceFile
-from proxy.cli.console import FINDINGS, AsJson, problems_told, table, tell, tell_json
+from proxy.cli.console import FINDINGS, AsJson, problems_told, some, table, tell, tell_json
 from proxy.cli.inputs.folders import Opened, open_both
 from proxy.cli.inputs.offline import SettingsFile, open_offline
 from proxy.cli.inputs.progress import following
@@ -76,12 +76,12 @@ def _tell_changes(changes: tuple[Change, ...]) -> None:
     for change in changes:
         tell(str(change), style=_STYLES.get(change.direction, ""))
     directions = ", ".join(f"{count} {direction}" for direction, count in sorted(by_direction(changes).items()))
-    tell(f"{len(changes)} changes: {directions}" if changes else "no change of meaning")
+    tell(f"{some(len(changes), 'change')}: {directions}" if changes else "no change of meaning")
 
 
 def _tell_contrast(contrast: Contrast) -> None:
     differing = sum(switch.exchanges for switch in contrast.switches.values())
-    tell(f"{differing} of {contrast.exchanges} exchanges of {len(contrast.accounts)} accounts would be decided differently")
+    tell(f"{differing} of {contrast.exchanges} exchanges would be decided differently, of {len(contrast.accounts)} accounts")
     if contrast.switches:
         table(
             ("exchanges", "accounts", "now", "then", "for example", "first line"),

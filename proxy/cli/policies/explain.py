@@ -16,6 +16,7 @@ from proxy.cli.inputs.offline import SettingsFile
 from proxy.cli.inputs.requests import Question, question
 from proxy.limits.ask import Standing
 from proxy.policy.facts import FactValue
+from proxy.policy.language.amounts import amount_text
 from proxy.policy.tools.explain import Explanation, Looked, Test
 from proxy.policy.tools.explain import explain as explained
 from proxy.policy.verdict import Verdict
@@ -123,18 +124,24 @@ def _branch(tree: Tree, looked: Looked, explanation: Explanation, standing: Stan
         branch.add(Text(printable(looked.source), style="italic dim"))
     if standing is not None:
         branch.add(Text(_stands(standing)))
+    if looked.tests and looked.when != _words(looked.tests[0].text):  # `true` beside a test says nothing of a condition that negates it
+        branch.add(Text.assemble(("when   ", "dim"), printable(looked.when)))
     for test in looked.tests:
         branch.add(_test(test, explanation))
 
 
+def _words(text: str) -> str:
+    return " ".join(text.split())
+
+
 def _stands(standing: Standing) -> str:
     state = "within" if standing.allowed else f"over, possible again in {standing.retry_after_s:,.1f} s"
-    return f"{state}: {standing.remaining:,.6g} of {standing.burst:,.6g} {standing.unit} left, full again in {standing.reset_s:,.1f} s"
+    return f"{state}: {amount_text(standing.remaining)} of {amount_text(standing.burst)} {standing.unit} left, full again in {standing.reset_s:,.1f} s"
 
 
 def _test(test: Test, explanation: Explanation) -> Text:
     word, style = _TRUTH[test.truth]
-    told = Text.assemble((word, style), f"  {printable(' '.join(test.text.split()))}")
+    told = Text.assemble((word, style), f"  {printable(_words(test.text))}")
     for name, value in test.facts.items():
         source = explanation.sources.get(name, "")
         told.append(f"\n       {name} = {_value(value)}", style="cyan")

@@ -56,6 +56,10 @@ def tell_fates(campaigns: list[CampaignTimeline]) -> None:
     """How much each campaign got before each level: of its volume, and in brackets with reasoning."""
     titles = ("campaign", "accounts", "volume", "served", *(f"below {level}" for level in LEVELS))
     table(titles, map(_fate, campaigns), right=titles[1:])
+    if campaigns:
+        tell(
+            "below N: served to accounts that stood below level N, of the volume; in brackets, of it with reasoning. Chance may exceed a plan."
+        )
 
 
 def _fate(campaign: CampaignTimeline) -> tuple[object, ...]:

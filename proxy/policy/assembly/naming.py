@@ -53,6 +53,7 @@ class _TextFile(NamedTuple):
 
 
 _NO_FILE: Final = _TextFile((), {})
+"""Stands for one that can't be read, which was told."""
 
 
 def name_everything(parts: Parts, files: Files, problems: list[Problem]) -> Vocabulary:
@@ -83,7 +84,7 @@ def _lists(parts: Parts, files: Files, problems: list[Problem]) -> dict[str, Nam
                 text = _text_file(part, ("lists", name, "file"), doc.file, files, problems)
                 values: Sequence[str | int] = [word for line in text.lines for word in line.text.split()]
                 text.check_length(doc.file, len(values), problems)
-                if not values and doc.file in files:
+                if not values and text is not _NO_FILE:
                     problems.append(Problem(doc.file, 0, 0, "", "the list is empty", "add a value, or delete list and file"))
             else:
                 values = doc.values or []
@@ -134,7 +135,7 @@ def _expressions(part: Part, name: str, doc: PatternDoc, files: Files, problems:
     if doc.file is not None:
         file = _text_file(part, ("patterns", name, "file"), doc.file, files, problems)
         file.check_length(doc.file, len(file.lines), problems)
-        if not file.lines and doc.file in files:
+        if not file.lines and file is not _NO_FILE:
             problems.append(Problem(doc.file, 0, 0, "", "the pattern set is empty", "add an expression, or delete set and file"))
         written = [(line.text, Problem(doc.file, line.number, line.column, "", "")) for line in file.lines]
     else:

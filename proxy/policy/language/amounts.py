@@ -19,6 +19,11 @@ def parse_rate(text: str) -> tuple[float, float]:
     return float(match[1]), int(match[2] or 1) * _UNIT_S[match[3]]
 
 
+def amount_text(amount: float) -> str:
+    """An amount for people: six digits, and never a power of ten in place of zeros."""
+    return f"{amount:,.0f}" if amount >= 1e6 else f"{amount:,.6g}"
+
+
 def day_start(text: str) -> float:
     """The first second of a day (UTC), in seconds since the epoch."""
     day = date.fromisoformat(text)

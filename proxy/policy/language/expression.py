@@ -29,6 +29,14 @@ _TYPES: Final[Mapping[Kind, cel.Type]] = {
 _FUNCTIONS: Final = ("startsWith", "endsWith", "contains", "matches", "size", "exists", "all", "exists_one", "filter", "map")
 _COMPLAINT: Final = re.compile(r"ERROR: [^:]*:(\d+):(\d+): (.*)")
 _UNDECLARED: Final = re.compile(r"undeclared reference to '([^']*)'")
+_QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
+_HABITS: Final = (
+    (re.compile(r"(?<![=!<>])=(?!=)"), "write == to compare"),
+    (re.compile(r"<>"), "write != for unequal"),
+    (re.compile(r"\b(?i:and)\b"), "write && for and"),
+    (re.compile(r"\b(?i:or)\b"), "write || for or"),
+    (re.compile(r"\b(?i:not)\b"), "write ! for not, such as !account.verified or !(client.country in lists.supported)"),
+)
 _OVERLOAD: Final = re.compile(r"no matching overload for '([^']*)' applied to '([^']*)'")
 
 
@@ -111,12 +119,13 @@ class Expressions:
 
     def _explain(self, message: str, text: str) -> list[Fault]:
         faults = [
-            Fault(int(line), _name_start(text, int(line), int(column), what), *self._word(what))
+            Fault(int(line), _name_start(text, int(line), int(column), what), *self._word(what, text))
             for line, column, what in _COMPLAINT.findall(message)
         ]
-        return faults or [Fault(1, 1, message.splitlines()[0], "")]
+        syntax = [fault for fault in faults if fault.what.startswith("syntax error")]
+        return syntax[:1] or faults or [Fault(1, 1, message.splitlines()[0], "")]  # behind the first, a parser that lost its way
 
-    def _word(self, what: str) -> tuple[str, str]:
+    def _word(self, what: str, text: str) -> tuple[str, str]:
         undeclared = _UNDECLARED.search(what)
         if undeclared:
             name = undeclared[1]
@@ -128,14 +137,21 @@ class Expressions:
                     f"write one of them, such as {next(known for known in BY_NAME if known.startswith(name))}",
                 )
             kind = "fact" if "." in name else "name"
-            return f"unknown {kind} {name!r}", suggest(name, [*BY_NAME, *self._maps, *_FUNCTIONS])
+            meant = (
+                f"write {name.lower()}"
+                if name.lower() in {"true", "false"}
+                else f"put a text in quotes: '{name}'"
+                if kind == "name"
+                else ""
+            )
+            return f"unknown {kind} {name!r}", suggest(name, [*BY_NAME, *self._maps, *_FUNCTIONS]) or meant
         overload = _OVERLOAD.search(what)
         if overload:
             sign = overload[1].strip("_@").replace("_", " ")
             return f"{sign} can't be applied to {overload[2]}", _overload_hint(overload[2])
         if what.startswith("Syntax error"):
             said = what.partition(" expecting")[0].removeprefix("Syntax error: ").replace("<EOF>", "the end")
-            return f"syntax error: {said}", "see the language reference for the operators"
+            return f"syntax error: {said}", _operator_hint(said, text)
         return what, ""
 
     def _atom(self, node: Node, text: str) -> Atom:
@@ -173,6 +189,19 @@ def _leaf_nodes(node: Node, span: Span, text: str) -> Iterator[tuple[Node, Span]
         yield from _leaf_nodes(node.args[0], Span(node.offset + 1, span.end), text)
     else:
         yield node, span
+
+
+def _operator_hint(said: str, text: str) -> str:
+    """What was probably meant by someone who writes conditions in another language."""
+    bare = _QUOTED.sub("''", text)
+    for habit, advice in _HABITS:
+        if habit.search(bare):
+            return advice
+    if said.startswith(("token recognition error at: '\"", "token recognition error at: ''")):
+        return "close the quotes"
+    if said.startswith(("extraneous input", "mismatched input")) and not said.endswith("'the end'"):
+        return "put texts in quotes, and && or || between tests"
+    return "see the language reference for the operators"
 
 
 def _name_start(text: str, line: int, column: int, what: str) -> int:

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from proxy.policy.effects import join_all
 from proxy.policy.facts import Facts, FactValue
 from proxy.policy.judging.merging import covering, in_sample
+from proxy.policy.language.amounts import amount_text
 from proxy.policy.language.closures import CelFault
 from proxy.policy.language.expression import Condition
 from proxy.policy.rules import Limit, Rule, Waiver
@@ -15,7 +16,6 @@ from proxy.policy.ruleset import Ruleset
 from proxy.policy.verdict import Hit, Mode, Verdict
 
 NO_SOURCES: Final[Mapping[str, str]] = {}
-_KINDS: Final = ("rule", "limit", "waiver")
 
 
 class Test(NamedTuple):
@@ -122,7 +122,9 @@ def _limit(limit: Limit, facts: Facts, waivers: tuple[Waiver, ...]) -> Looked:
         return _looked(limit, "limit", f"applies, set aside by {waived_by}", waived_by=waived_by, truth=truth, tests=tests)
     shadow = ", in shadow" if limit.mode is Mode.SHADOW else ""
     subject = ", ".join(f"{name}={facts.get(name, '')}" for name in limit.per)
-    amount = f"{limit.burst:,.0f} at once" if limit.rate == 0.0 else f"{limit.rate:,.6g} a second, {limit.burst:,.6g} at once"
+    amount = f"{amount_text(limit.burst)} at once"
+    if limit.rate > 0.0:
+        amount = f"{amount_text(limit.rate)} a second, {amount}"
     return _looked(limit, "limit", f"applies{shadow}: {limit.count} per {subject}, {amount}", acts=True, truth=truth, tests=tests)
 
 
@@ -220,26 +222,3 @@ def _looked_dict(looked: Looked) -> dict[str, Any]:
 
 def _plain(value: FactValue) -> Any:
     return list(value) if isinstance(value, tuple) else value
-
-
-def lines(explanation: Explanation) -> Iterator[str]:
-    """The explanation as text: what acted first, then what only looked."""
-    verdict = explanation.verdict
-    if verdict.refusal:
-        yield f"refused by {verdict.refusal.rule} ({verdict.refusal.code}): {verdict.refusal.message}"
-    else:
-        yield "allowed by the rules" + (
-            f", with {', '.join(f'{name} <= {value}' for name, value in verdict.clamps.items())}" if verdict.clamps else ""
-        )
-    yield f"policies {explanation.revision}"
-    everything = (*explanation.rules, *explanation.limits, *explanation.waivers)
-    for looked in sorted(everything, key=lambda one: (not one.acts, one.truth is not True, _KINDS.index(one.kind), one.id)):
-        yield f"{'*' if looked.acts else ' '} {looked.kind} {looked.id} {looked.outcome}  ({looked.place})"
-        for test in looked.tests:
-            sign = {True: "true ", False: "false", None: "fails"}[test.truth]
-            read = ", ".join(f"{name}={_plain(value)!r}{_from(explanation.sources, name)}" for name, value in test.facts.items())
-            yield f"      {sign}  {test.text}    [{read}]"
-
-
-def _from(sources: Mapping[str, str], name: str) -> str:
-    return f" from {sources[name]}" if sources.get(name) else ""

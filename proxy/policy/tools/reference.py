@@ -60,6 +60,7 @@ odd, with file, line and what to write instead; `tos-proxy test` runs the cases.
 # yaml-language-server: $schema=./schema.json
 lists:
   supported: {file: lists/anthropic-api.txt}
+  eval_accounts: {values: [acct-4711]}
 rules:
   - id: regions.unsupported
     source: "Supported regions, copy of 2025-09"
@@ -78,7 +79,7 @@ limits:
     burst: 400000
 waivers:
   - id: waivers.eval_team
-    waives: [distillation.*]
+    waives: [usage.*]
     when: "account.id in lists.eval_accounts"
     expires: 2027-03-31
     reason: "authorised evaluation harness, ticket 4711"

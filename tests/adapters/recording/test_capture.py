@@ -238,6 +238,9 @@ def test_a_compressed_file_is_gzip_and_readable_while_it_grows(tmp_path):
     with gzip.open(path) as opened:
         assert len(opened.readlines()) == 100
     assert path.stat().st_size < 4000
+    whole, end_mark = path.read_bytes(), 2 + 8  # an empty last block, then checksum and length
+    path.write_bytes(whole[:-end_mark])  # as it is while the proxy runs, and when that was killed
+    assert len(lines(path)) == 100
 
 
 def test_a_queue_that_is_full_drops_and_counts(tmp_path):
