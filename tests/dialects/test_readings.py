@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from proxy.dialects.call import Text
 from proxy.dialects.dialect import RouteKind
+from proxy.dialects.openai.sampling import ALL_ALTERNATIVES
 from proxy.dialects.reading import strings
 from proxy.dialects.rewrite import clamp
 from proxy.dialects.routes import ENDPOINTS, find_route
@@ -291,3 +292,12 @@ def test_a_route_without_a_body_still_says_what_is_called():
             path = row.path.replace("{model}", "m").replace("{id}", "i")
             call = find_route(row.method, path).bare_call()
             assert (call.dialect, call.endpoint) == (row.dialect.name, row.endpoint)
+
+
+@pytest.mark.parametrize("key", ["top_logprobs", "prompt_logprobs", "n_probs", "logprobs"])
+def test_a_negative_number_of_alternatives_asks_for_the_whole_vocabulary(key):
+    route, document = find_route("POST", "/v1/completions"), {"prompt": "x", key: -1}
+    call = route.read(document)
+    assert (call.logprobs, call.top_logprobs) == (True, ALL_ALTERNATIVES)
+    lowered, after, changed = clamp(route, document, call, {"top_logprobs": 5})
+    assert (lowered[key], after.top_logprobs, changed) == (5, 5, ("top_logprobs",))

@@ -68,6 +68,7 @@ def _rare_texts(prompt: Prompt, document: Document) -> None:
     prompt.say_all("system", inner(document, "response_format").get("json_schema"))
     prompt.say_all("assistant", inner(document, "prediction").get("content"))
     prompt.say("system", text(document, "chat_template"))
+    prompt.say("assistant", text(document, "reasoning_budget_message"))
     prompt.say_all("system", inner(document, "chat_template_kwargs"))
     prompt.say_all("system", items(document, "documents"))
     prompt.say_all("system", items(document, "data_sources"))

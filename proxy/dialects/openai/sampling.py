@@ -14,13 +14,22 @@ from proxy.dialects.wire.strict import malformed
 OUTPUT_LIMITS: Final = ("max_tokens", "max_completion_tokens", "n_predict")
 """`n_predict` is llama.cpp's."""
 
+ANSWERS: Final = ("n", "best_of", "n_cmpl")
+"""vLLM and OpenAI draw `best_of` and return `n`; `n_cmpl` is llama.cpp's, and counts before `n`."""
+
+BUDGETS: Final = ("thinking_budget", "thinking_token_budget", "thinking_budget_tokens", "reasoning_budget_tokens")
+"""Qwen's, vLLM's, and two of llama.cpp's."""
+
+ALL_ALTERNATIVES: Final = 1_000_000
+"""What a negative number of alternatives asks for, more than any vocabulary has: vLLM takes -1 for all of it."""
+
 OTHER_MODELS: Final = ("models", "fallbacks", "model_list")
 """Routers (OpenRouter, LiteLLM) answer from these when the named model fails: a model that nobody judged."""
 
 _REASONING: Final = """
-reasoning_effort reasoning thinking enable_thinking thinking_budget include_reasoning chat_template_kwargs extra_body google
+reasoning_effort reasoning thinking enable_thinking include_reasoning chat_template_kwargs extra_body google
 """
-REASONING: Final = frozenset(_REASONING.split())
+REASONING: Final = frozenset(_REASONING.split()) | frozenset(BUDGETS)
 LOGPROBS: Final = frozenset({"logprobs", "top_logprobs", "prompt_logprobs", "n_probs", "logprob_token_ids", "logprobs_token_ids"})
 
 
@@ -36,9 +45,9 @@ NO_REASONING: Final = Reasoning()
 
 
 def answers(document: Document) -> int:
-    """How many samples are drawn: vLLM and OpenAI draw `best_of` and return `n`."""
-    if "best_of" in document:
-        return max(count(document, "n"), count(document, "best_of"))
+    """How many samples are drawn, by whichever name asks for the most."""
+    if "best_of" in document or "n_cmpl" in document:
+        return max(count(document, name) for name in ANSWERS)
     return count(document, "n")
 
 
@@ -60,7 +69,7 @@ def reasoning(document: Document) -> Reasoning:
         return NO_REASONING
     effort = text(document, "reasoning_effort")
     nested = document.get("reasoning")
-    budget = limit(document, "thinking_budget")
+    budget = limit(document, *BUDGETS)
     enabled, included = switch(document, "enable_thinking"), switch(document, "include_reasoning")
     asked = enabled or included
     if nested is not None:
@@ -103,7 +112,7 @@ def logprobs(document: Document) -> tuple[bool, int]:
     if asked is None or type(asked) is bool:
         alternatives = 0
     elif type(asked) is int:
-        alternatives = asked  # the legacy completions API gives the number itself
+        alternatives = _alternatives(asked)  # the legacy completions API gives the number itself
     else:
         raise wrong("logprobs", "true, false or an integer")
     wanted = asked is not None and asked is not False
@@ -111,9 +120,13 @@ def logprobs(document: Document) -> tuple[bool, int]:
         if document.get(key) is not None:
             number = whole(document, key)
             wanted = wanted or number != 0 or key == "prompt_logprobs"
-            alternatives = max(alternatives, number)
+            alternatives = max(alternatives, _alternatives(number))
     wanted = wanted or bool(document.get("logprob_token_ids") or document.get("logprobs_token_ids"))
-    return wanted, max(alternatives, 0)
+    return wanted, alternatives
+
+
+def _alternatives(number: int) -> int:
+    return number if number >= 0 else ALL_ALTERNATIVES
 
 
 def streamed(document: Document) -> bool:

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from proxy.dialects.dialect import Document
 from proxy.dialects.gemini import clamps as gemini
-from proxy.dialects.rewrite import bound, bound_effort, drop, lowered, nested
+from proxy.dialects.openai.sampling import BUDGETS
+from proxy.dialects.rewrite import bound, bound_all, bound_effort, drop, lowered, nested
 
 _REASONING_FAMILIES: Final = ("o1", "o3", "o4", "gpt-5")
 """OpenAI's own models that refuse `max_tokens` and take a reasoning effort; every compatible server takes `max_tokens`."""
@@ -14,7 +15,7 @@ _REASONING_FAMILIES: Final = ("o1", "o3", "o4", "gpt-5")
 _DEFAULT: Final = "medium"
 """What those models do when the effort is left out."""
 
-_SWITCHES: Final = frozenset({"enable_thinking", "include_reasoning", "thinking_budget"})
+_SWITCHES: Final = frozenset({"enable_thinking", "include_reasoning", *BUDGETS})
 _NO_EFFORT: Final = {"effort": "none"}
 _NESTED_EFFORT: Final = (("reasoning", "effort"), ("chat_template_kwargs", "reasoning_effort"))
 _NESTED_BUDGET: Final = (("reasoning", "max_tokens"), ("thinking", "budget_tokens"))
@@ -47,7 +48,7 @@ def responses(document: Document, most: str) -> bool:
 
 def budget(document: Document, most: int) -> bool:
     """Lower the thinking tokens."""
-    changed = bound(document, "thinking_budget", most)
+    changed = bound_all(document, BUDGETS, most)
     for google in _googles(document):
         changed = gemini.lower_budget(google, most) or changed
     for key, inside in _NESTED_BUDGET:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from proxy.dialects.dialect import Clamps, Document, Route
 from proxy.dialects.openai.lowering import effort
-from proxy.dialects.openai.sampling import LOGPROBS, OUTPUT_LIMITS
+from proxy.dialects.openai.sampling import ANSWERS, LOGPROBS, OUTPUT_LIMITS
 from proxy.dialects.rewrite import DEFAULT_TEMPERATURE, Bound, apply, bound, bound_all, bound_or_set, drop
 
 _LOGPROBS_INCLUDED: Final = "message.output_text.logprobs"
@@ -40,7 +40,7 @@ def _max_output_tokens(document: Document, most: int) -> bool:
 
 
 def _samples(document: Document, most: int) -> bool:
-    return bound_all(document, ("n", "best_of"), most)
+    return bound_all(document, ANSWERS, most)
 
 
 def _images(document: Document, most: int) -> bool:
