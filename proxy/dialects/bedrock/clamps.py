@@ -16,9 +16,9 @@ from proxy.dialects.rewrite import DEFAULT_TEMPERATURE, Bound, apply, bound, bou
 from proxy.dialects.wire.strict import malformed
 
 
-def converse(_route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
+def converse(route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
     """Lower the parameters of a Converse request."""
-    return apply(document, clamps, _CONVERSE)
+    return apply(document, clamps, _CLAUDE if anthropic.thinks_by_itself(route.model) else _CONVERSE)
 
 
 def invoke_model(route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
@@ -68,6 +68,18 @@ def _effort(document: Document, most: str) -> bool:
     return bound_effort(document, "effort", most, inside="outputConfig") | _makers_effort(_extra(document), most)
 
 
+def _claudes_effort(document: Document, most: str) -> bool:
+    """Lower the effort of a Claude that thinks by itself, also where nothing asks for thinking."""
+    changed = _effort(document, most)
+    if most != "none" and (document.get("outputConfig") or {}).get("effort") is not None:
+        return changed
+    extra = dict(document.get(EXTRA) or {})
+    if not anthropic.lower_effort(extra, most, unasked="adaptive"):
+        return changed
+    document[EXTRA] = extra
+    return True
+
+
 def _makers_effort(place: Document, most: str) -> bool:
     """Lower the effort in every spelling that the models' makers have for it."""
     changed = anthropic.lower_effort(place, most)
@@ -104,6 +116,9 @@ _CONVERSE: Final[dict[str, Bound]] = {
     "reasoning_effort": _effort,
     "reasoning_budget": _budget,
 }
+
+
+_CLAUDE: Final[dict[str, Bound]] = {**_CONVERSE, "reasoning_effort": _claudes_effort}
 
 
 def _with_extra(beside: Bound, extra: Bound) -> Bound:

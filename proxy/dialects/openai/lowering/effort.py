@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from proxy.dialects.dialect import Document
@@ -9,11 +10,14 @@ from proxy.dialects.gemini import clamps as gemini
 from proxy.dialects.openai.sampling import BUDGETS
 from proxy.dialects.rewrite import bound, bound_all, bound_effort, drop, lowered, nested
 
-_REASONING_FAMILIES: Final = ("o1", "o3", "o4", "gpt-5")
+_REASONING_FAMILIES: Final = ("o1", "o3", "o4", "gpt-5", "gpt-6", "gpt-7", "gpt-8", "gpt-9")
 """OpenAI's own models that refuse `max_tokens` and take a reasoning effort; every compatible server takes `max_tokens`."""
 
 _DEFAULT: Final = "medium"
 """What those models do when the effort is left out."""
+
+_RESTING: Final = re.compile(r"gpt-5\.[12](?!.*(?:codex|pro))")
+"""Those of them that don't reason unless an effort is given (API reference): setting one would raise it."""
 
 _SWITCHES: Final = frozenset({"enable_thinking", "include_reasoning", *BUDGETS})
 _NO_EFFORT: Final = {"effort": "none"}
@@ -27,10 +31,15 @@ def reasons(document: Document) -> bool:
     return isinstance(name, str) and name.startswith(_REASONING_FAMILIES)
 
 
+def _chooses_more(document: Document, most: str) -> bool:
+    """Whether the model would choose an effort above `most` by itself."""
+    return reasons(document) and _RESTING.match(document["model"]) is None and lowered(_DEFAULT, most)
+
+
 def chat(document: Document, most: str) -> bool:
     """Lower the effort; inserted only for models known to take one, since others refuse it."""
     changed = lower(document, most)
-    if reasons(document) and document.get("reasoning_effort") is None and document.get("reasoning") is None and lowered(_DEFAULT, most):
+    if document.get("reasoning_effort") is None and document.get("reasoning") is None and _chooses_more(document, most):
         document["reasoning_effort"] = most
         return True
     return changed
@@ -40,7 +49,7 @@ def responses(document: Document, most: str) -> bool:
     """Lower the effort of a Responses request, also where an input item configures it; inserted as for chat."""
     changed = _lower_items(document, most)
     changed = lower(document, most) or changed
-    if reasons(document) and (document.get("reasoning") or {}).get("effort") is None and lowered(_DEFAULT, most):
+    if (document.get("reasoning") or {}).get("effort") is None and _chooses_more(document, most):
         nested(document, "reasoning")["effort"] = most
         return True
     return changed
