@@ -52,7 +52,14 @@ def test_a_limit_is_set_under_the_vendors_own_name(model, document, path):
 
 @pytest.mark.parametrize(
     ("model", "key"),
-    [("gpt-5-mini", "max_completion_tokens"), ("gpt-6.2-sol", "max_completion_tokens"), ("gpt-35-turbo", "max_tokens"), ("o3", "max_completion_tokens"), ("llama-3", "max_tokens"), ("gpt-4o", "max_tokens")],
+    [
+        ("gpt-5-mini", "max_completion_tokens"),
+        ("gpt-6.2-sol", "max_completion_tokens"),
+        ("gpt-35-turbo", "max_tokens"),
+        ("o3", "max_completion_tokens"),
+        ("llama-3", "max_tokens"),
+        ("gpt-4o", "max_tokens"),
+    ],
 )
 def test_a_limit_is_set_under_the_name_that_the_model_takes(model, key):
     route = find_route("POST", "/v1/chat/completions")

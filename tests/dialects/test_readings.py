@@ -73,6 +73,28 @@ def test_a_model_that_is_no_printable_name_is_refused(name):
     assert fault_of(lambda: CHAT.read({"model": name, "messages": USER})) is Fault.MALFORMED
 
 
+@pytest.mark.parametrize(
+    ("path", "document"),
+    [
+        ("/v1/messages", {"messages": USER, "tools": [{"type": "advisor_20260301", "name": "advisor", "model": "claude-opus-5"}]}),
+        ("/v1/responses", {"input": "x", "tools": [{"type": "image_generation", "model": "gpt-image-2"}]}),
+        ("/v1/responses", {"input": "x", "tools": [{"type": "image_generation", "svg": {"model": "gpt-6-astra"}}]}),
+        ("/v1beta/models/a:generateContent", {"contents": "x", "generationConfig": {"routingConfig": {"manualMode": {"modelName": "b"}}}}),
+        (
+            "/model/anthropic.a/converse",
+            {
+                "messages": [{"role": "user", "content": [{"text": "x"}]}],
+                "additionalModelRequestFields": {"tools": [{"type": "advisor_20260301", "name": "advisor", "model": "claude-opus-5"}]},
+            },
+        ),
+    ],
+)
+def test_a_further_model_for_a_part_of_the_work_is_refused(path, document):
+    with pytest.raises(CallerError) as refusal:
+        find_route("POST", path).read(document)
+    assert refusal.value.code == "several_models"
+
+
 @pytest.mark.parametrize("key", ["models", "fallbacks", "model_list"])
 def test_a_list_of_further_models_is_refused(key):
     for path, document in (

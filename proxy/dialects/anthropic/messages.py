@@ -75,6 +75,7 @@ def _rare(prompt: Prompt, document: Document) -> str:
     prompt.say_all("system", output.get("format"))
     prompt.say_all("system", document.get("output_format"))
     prompt.say_all("system", inner(document, "context_management"))  # instructions for summaries
+    prompt.say("system", text(inner(document, "compaction"), "instructions"))
     for server in items(document, "mcp_servers"):
         prompt.tools.append(text(fields(server, "mcp_servers"), "name"))
     for key in ("container", "thread"):

@@ -61,10 +61,14 @@ def read(route: Route, document: Document, names: Names) -> ModelCall:
 
 
 def _rare_texts(prompt: Prompt, document: Document) -> None:
-    """Texts outside the messages: functions, response schemas, predicted output, and what vLLM, llama.cpp and Azure put in the prompt."""
+    """Texts outside the messages: functions, searches, response schemas, predicted output, what vLLM, llama.cpp and Azure put in the prompt."""
     sampling.refuse_other_models(document)
     for function in items(document, "functions"):
         content.tool(prompt, function)
+    if document.get("web_search_options") is not None:
+        prompt.offer("web_search", inner(document, "web_search_options"))
+    for plugin in items(document, "plugins"):
+        prompt.offer(text(fields(plugin, "plugins"), "id"), plugin)
     prompt.say_all("system", inner(document, "response_format").get("json_schema"))
     prompt.say_all("assistant", inner(document, "prediction").get("content"))
     prompt.say("system", text(document, "chat_template"))

@@ -14,8 +14,10 @@ LOGPROBS: Final = "message.output_text.logprobs"
 CONFIGURATION: Final = "configuration_update"
 NO_BACKGROUND: Final = "background_not_offered"
 
-_OPAQUE: Final = frozenset({"type", "id", "call_id", "status", "encrypted_content", "result", "fingerprint"})
-"""Parts of an item that hold no words: ids, ciphertext, base64."""
+_OPAQUE: Final = frozenset({"type", "id", "call_id", "status", "encrypted_content", "fingerprint"})
+"""Parts of an item that hold no words: ids and ciphertext."""
+
+_PICTURE: Final = "image_generation_call"
 
 _BY_ID: Final = ("conversation", "prompt")
 
@@ -107,10 +109,12 @@ def read_item(prompt: Prompt, item: Document) -> None:
         for tool in items(item, "tools"):
             content.tool(prompt, tool)
     else:
-        prompt.images += kind == "image_generation_call"
+        if kind == _PICTURE:
+            prompt.images += 1
+            prompt.unseen += item.get("result") is None
         prompt.unseen += kind == "compaction"
         for key, value in item.items():
-            if key not in _OPAQUE:
+            if key not in _OPAQUE and (kind != _PICTURE or key != "result"):  # base64
                 prompt.say_all("assistant", value)
 
 
@@ -122,6 +126,6 @@ def _output(prompt: Prompt, item: Document) -> None:
     if type(output) is list and all(type(part) is dict and "type" in part for part in output):
         content.parts(prompt, "tool", output)
     elif type(output) is dict and output.get("type") == "computer_screenshot":
-        prompt.see()
+        content.image(prompt, output)
     else:
         prompt.say("tool", "\n".join(strings([value for key, value in item.items() if key not in _OPAQUE])))

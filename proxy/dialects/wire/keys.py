@@ -28,13 +28,14 @@ previous_response_id prompt promptVariables prompt_embeds prompt_logprobs purpos
 reasoning_content reasoning_details reasoning_effort reasoning_format refusal requests response responseFormat responseJsonSchema responseLogprobs
 responseSchema response_format return_likelihoods role safety_identifier schemaVersion seed server_label session source stream
 stream_format stream_options suffix summary system systemInstruction temperature template text textFormat textGenerationConfig
+id plugins web_search_options compaction vector_store_ids file_ids result routingConfig audioTranscriptionConfig continuationToken s3Location svg
 think thinking thinkingBudget thinkingConfig thinkingLevel thinking_budget thinking_budget_tokens thinking_token_budget thread title toolConfig toolResponse toolResult
 tool_calls tool_name tool_results tools top_logprobs training_file transcript transcription type url user user_id validation_file variables
 video video_url
 codeExecution computerUse enterpriseWebSearch fileSearch googleMaps googleSearch googleSearchRetrieval urlContext
 """
 _COMMON: Final = """
-cachePoint cache_control call_id custom_id detail dimensions encoding_format frequency_penalty functionCall id
+cachePoint cache_control call_id custom_id detail dimensions encoding_format frequency_penalty functionCall
 inputSchema keep_alive logit_bias max_tool_calls parallel_tool_calls presence_penalty prompt_cache_key quality reasoningContent
 safetySettings service_tier signature size speed status stop stopSequences stop_sequences store strict thoughtSignature toolSpec
 toolUse toolUseId tool_choice topK topP top_k top_p truncation verbosity voice

@@ -76,6 +76,7 @@ MESSAGES = Row(
         (("tools",), [{"name": "f", "description": CANARY}]),
         (("tools",), [{"name": "f", "input_schema": {"properties": {"a": {"description": CANARY}}}}]),
         (("context_management",), {"edits": [{"type": "compact_20260112", "instructions": CANARY}]}),
+        (("compaction",), {"type": "summarize", "instructions": CANARY}),
         (("output_config", "format"), {"type": "json_schema", "schema": {"description": CANARY}}),
     ),
     never="audio n seed logprobs top_logprobs",

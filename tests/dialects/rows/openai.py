@@ -103,6 +103,8 @@ CHAT = Row(
             Probe(("tools",), [FUNCTION], ("look_up",)),
             Probe(("tools",), [{"type": "custom", "custom": {"name": "shell"}}], ("shell",)),
             Probe(("functions",), [{"name": "old"}], ("old",)),
+            Probe(("web_search_options",), {}, ("web_search",)),
+            Probe(("plugins",), [{"id": "web"}], ("web",)),
         ),
         "tool_results": (Probe(("messages", 1), {"role": "tool", "tool_call_id": "1", "content": "x"}, 1),),
         "turns": (Probe(("messages", 1), {"role": "user", "content": "again"}, 2),),
@@ -111,6 +113,7 @@ CHAT = Row(
             Probe(("prompt_embeds",), "AAAA", 1),
             Probe(("data_sources",), [{"type": "azure_search", "parameters": {}}], 1),
             Probe(("extra_body", "google", "cached_content"), "cachedContents/1", 1),
+            Probe(("messages", 1), {"role": "assistant", "audio": {"id": "audio_1"}}, 1),
         ),
     },
     words=(
@@ -126,6 +129,7 @@ CHAT = Row(
         (("reasoning_budget_message",), CANARY),
         (("chat_template_kwargs",), {"x": CANARY}),
         (("documents",), [{"title": "t", "text": CANARY}]),
+        (("plugins",), [{"id": "web", "search_prompt": CANARY}]),
     ),
 )
 
@@ -207,6 +211,7 @@ ITEMS: tuple[Any, ...] = (
     {"type": "mcp_approval_response", "approve": True, "reason": CANARY},
     {"type": "additional_tools", "role": "developer", "tools": [{"type": "function", "name": "f", "description": CANARY}]},
     {"type": "program", "code": CANARY},
+    {"type": "program_output", "call_id": "1", "result": CANARY},
     {"type": "configuration_update", "text": {"format": {"type": "json_schema", "schema": {"description": CANARY}}}},
     {"type": "of_tomorrow", "inside": {"deep": [CANARY]}},
 )
@@ -248,6 +253,12 @@ _RESPONSES_PROBES: dict[str, tuple[Probe, ...]] = {
         Probe(("prompt",), {"id": "pmpt_1"}, 1),
         Probe(("input",), [{"type": "item_reference", "id": "1"}], 1),
         Probe(("input",), [{"role": "user", "content": [{"type": "input_file", "file_id": "file-1"}]}], 1),
+        Probe(("input",), [{"role": "user", "content": [{"type": "input_image", "file_id": "file-1"}]}], 1),
+        Probe(("input",), [{"type": "computer_call_output", "output": {"type": "computer_screenshot", "file_id": "file-1"}}], 1),
+        Probe(("input",), [{"type": "image_generation_call", "id": "ig_1"}], 1),
+        Probe(("tools",), [{"type": "file_search", "vector_store_ids": ["vs_1", "vs_2"]}], 2),
+        Probe(("tools",), [{"type": "code_interpreter", "container": {"type": "auto", "file_ids": ["file-1"]}}], 1),
+        Probe(("tools",), [{"type": "code_interpreter", "container": "cntr_1"}], 1),
     ),
 }
 RESPONSES = Row(
