@@ -88,6 +88,19 @@ def output_estimate(call: ModelCall, expected: int = DEFAULT_OUTPUT_TOKENS) -> i
     return min(each, _MOST_TOKENS) * min(max(n, 1), _MOST_TOKENS) * min(max(batch_size, 1), _MOST_TOKENS)
 
 
+def bounded(call: ModelCall, most_output_tokens: int, most_answers: int) -> ModelCall:
+    """The call as it is made where policy lowers its output or its answers; 0 where policy sets no bound.
+
+    A bound takes the place of a limit that was left out only where it lies below what would be reserved for that.
+    """
+    asked, n = call.max_output_tokens, call.n
+    if 0 < most_output_tokens < (asked if asked > 0 else DEFAULT_OUTPUT_TOKENS):
+        asked = most_output_tokens
+    if 0 < most_answers < n:
+        n = most_answers
+    return call if asked == call.max_output_tokens and n == call.n else call._replace(max_output_tokens=asked, n=n)
+
+
 def uncounted_output(call: ModelCall) -> int:
     """Output tokens of an answer that told no usage and holds nothing to count: what was reserved for it."""
     return output_estimate(call) if call.endpoint.startswith(UNCOUNTED) else 0

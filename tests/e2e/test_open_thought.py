@@ -50,6 +50,7 @@ CASES: dict[str, tuple[str, dict[str, Any], Any, str]] = {
 @pytest.mark.parametrize("how", CASES)
 def test_an_answer_that_begins_inside_a_thought_loses_it(front, how):
     path, asked, answer, kept = CASES[how]
+
     def script(connection, request):
         body = json.dumps(answer(SAID)).encode()
         connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
