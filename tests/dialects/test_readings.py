@@ -323,3 +323,13 @@ def test_a_negative_number_of_alternatives_asks_for_the_whole_vocabulary(key):
     assert (call.logprobs, call.top_logprobs) == (True, ALL_ALTERNATIVES)
     lowered, after, changed = clamp(route, document, call, {"top_logprobs": 5})
     assert (lowered[key], after.top_logprobs, changed) == (5, 5, ("top_logprobs",))
+
+
+def test_a_body_cannot_pass_another_makers_model_off_as_a_claude():
+    """Bedrock hands the body to the model that the path names: its own parameters count."""
+    document = {"anthropic_version": "bedrock-2023-05-31", "prompt": "x", "max_gen_len": 9000}
+    route = find_route("POST", "/model/meta.llama3-70b-instruct-v1%3A0/invoke")
+    call = route.read(document)
+    assert call.max_output_tokens == 9000
+    assert clamp(route, document, call, {"max_tokens": 50})[0]["max_gen_len"] == 50
+    assert find_route("POST", "/model/my-profile/invoke").read({**document, "max_tokens_to_sample": 7}).max_output_tokens == 7

@@ -26,7 +26,7 @@ def invoke_model(route: Route, document: Document, clamps: Clamps) -> tuple[Docu
 
     Raises CallerError where a bound can't be set because the vendor's name for the parameter isn't known.
     """
-    if vendors.vendor(route.model) == "anthropic" or "anthropic_version" in document:
+    if invoke.is_claude(route, document):
         lower = anthropic.messages if "messages" in document else anthropic.complete
         return lower(route, document, clamps)
     if invoke.is_nova(document):

@@ -76,7 +76,8 @@ def reasoning(document: Document) -> Reasoning:
         inside = fields(nested, "reasoning")
         effort = highest(effort, text(inside, "effort"))
         budget = max(budget, limit(inside, "max_tokens"))
-        asked = any([asked, switch(inside, "enabled"), text(inside, "summary") != ""])
+        told = text(inside, "summary"), text(inside, "generate_summary"), text(inside, "mode").replace("standard", "")
+        asked = any([asked, switch(inside, "enabled"), *told])
     thinking = document.get("thinking")
     if thinking is not None:
         more, tokens = _thinking(thinking)

@@ -27,7 +27,7 @@ def read_form_call(route: Route, parts: tuple[Part, ...], names: Names) -> Model
     document = plain_fields(parts)
     if any(part.file and part.name not in _FILES for part in parts):
         raise malformed("A field of the form is sent as a file.", "invalid_form")  # some servers read it all the same
-    spoken = tuple(Text("input", words) for words in (text(document, "prompt"),) if words)
+    spoken = tuple(Text("input", words) for words in (text(document, "prompt"), _keywords(parts)) if words)
     files = [len(part.content) for part in parts if part.file]
     heard = route.endpoint.startswith("audio.")
     return ModelCall(
@@ -44,6 +44,11 @@ def read_form_call(route: Route, parts: tuple[Part, ...], names: Names) -> Model
         end_user=text(document, "user"),
         input_tokens=of_texts(spoken) + sum(files) // BYTES_PER_MEDIA_TOKEN,
     )
+
+
+def _keywords(parts: tuple[Part, ...]) -> str:
+    """Words that a transcription is told to expect."""
+    return "\n".join(part.content.decode("utf-8", "replace") for part in parts if part.name in {"keywords", "keywords[]"})
 
 
 def plain_fields(parts: tuple[Part, ...]) -> Document:

@@ -22,7 +22,7 @@ TRANSCRIPTION = Row(
     path="/v1/audio/transcriptions",
     least={"prompt": "a hint"},
     probes=_SPOKEN,
-    words=((("prompt",), CANARY),),
+    words=((("prompt",), CANARY), (("keywords[]",), [CANARY])),
     never=f"{_UNKNOWN_TO_FORMS} images",
     carry=as_form,
 )

@@ -238,6 +238,8 @@ _RESPONSES_PROBES: dict[str, tuple[Probe, ...]] = {
     "reasoning": (
         Probe(("reasoning", "effort"), "low", True),
         Probe(("reasoning", "summary"), "auto", True),
+        Probe(("reasoning", "generate_summary"), "auto", True),
+        Probe(("reasoning", "mode"), "pro", True),
         Probe(("input",), [{"type": "configuration_update", "reasoning": {"effort": "high"}}], True),
     ),
     "reasoning_effort": (
