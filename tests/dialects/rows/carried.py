@@ -41,6 +41,7 @@ REALTIME_WORDS: tuple[tuple[Path, Any], ...] = (
     (("session", "instructions"), CANARY),
     (("session", "tools"), [{"type": "function", "name": "f", "description": CANARY}]),
     (("session", "audio"), {"input": {"transcription": {"prompt": CANARY}}}),
+    (("session", "audio"), {"input": {"transcription": {"keywords": [CANARY]}}}),
     (("session", "prompt"), {"id": "pmpt_1", "variables": {"topic": CANARY}}),
     (("response", "instructions"), CANARY),
     (("response", "prompt"), {"id": "pmpt_1", "variables": {"topic": CANARY}}),
