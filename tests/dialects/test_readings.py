@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from proxy.dialects.call import Text
 from proxy.dialects.dialect import RouteKind
-from proxy.dialects.openai.sampling import ALL_ALTERNATIVES
 from proxy.dialects.reading import strings
 from proxy.dialects.rewrite import clamp
 from proxy.dialects.routes import ENDPOINTS, find_route
@@ -71,28 +70,6 @@ def test_an_alias_is_another_name_for_a_model(key):
 @pytest.mark.parametrize("name", ["a\x00b", "a\nb", "a\u2028b", "\u200bgpt", "x" * 513, 5, ["a"], {"a": 1}, True])
 def test_a_model_that_is_no_printable_name_is_refused(name):
     assert fault_of(lambda: CHAT.read({"model": name, "messages": USER})) is Fault.MALFORMED
-
-
-@pytest.mark.parametrize(
-    ("path", "document"),
-    [
-        ("/v1/messages", {"messages": USER, "tools": [{"type": "advisor_20260301", "name": "advisor", "model": "claude-opus-5"}]}),
-        ("/v1/responses", {"input": "x", "tools": [{"type": "image_generation", "model": "gpt-image-2"}]}),
-        ("/v1/responses", {"input": "x", "tools": [{"type": "image_generation", "svg": {"model": "gpt-6-astra"}}]}),
-        ("/v1beta/models/a:generateContent", {"contents": "x", "generationConfig": {"routingConfig": {"manualMode": {"modelName": "b"}}}}),
-        (
-            "/model/anthropic.a/converse",
-            {
-                "messages": [{"role": "user", "content": [{"text": "x"}]}],
-                "additionalModelRequestFields": {"tools": [{"type": "advisor_20260301", "name": "advisor", "model": "claude-opus-5"}]},
-            },
-        ),
-    ],
-)
-def test_a_further_model_for_a_part_of_the_work_is_refused(path, document):
-    with pytest.raises(CallerError) as refusal:
-        find_route("POST", path).read(document)
-    assert refusal.value.code == "several_models"
 
 
 @pytest.mark.parametrize("key", ["models", "fallbacks", "model_list"])
@@ -314,22 +291,3 @@ def test_a_route_without_a_body_still_says_what_is_called():
             path = row.path.replace("{model}", "m").replace("{id}", "i")
             call = find_route(row.method, path).bare_call()
             assert (call.dialect, call.endpoint) == (row.dialect.name, row.endpoint)
-
-
-@pytest.mark.parametrize("key", ["top_logprobs", "prompt_logprobs", "n_probs", "logprobs"])
-def test_a_negative_number_of_alternatives_asks_for_the_whole_vocabulary(key):
-    route, document = find_route("POST", "/v1/completions"), {"prompt": "x", key: -1}
-    call = route.read(document)
-    assert (call.logprobs, call.top_logprobs) == (True, ALL_ALTERNATIVES)
-    lowered, after, changed = clamp(route, document, call, {"top_logprobs": 5})
-    assert (lowered[key], after.top_logprobs, changed) == (5, 5, ("top_logprobs",))
-
-
-def test_a_body_cannot_pass_another_makers_model_off_as_a_claude():
-    """Bedrock hands the body to the model that the path names: its own parameters count."""
-    document = {"anthropic_version": "bedrock-2023-05-31", "prompt": "x", "max_gen_len": 9000}
-    route = find_route("POST", "/model/meta.llama3-70b-instruct-v1%3A0/invoke")
-    call = route.read(document)
-    assert call.max_output_tokens == 9000
-    assert clamp(route, document, call, {"max_tokens": 50})[0]["max_gen_len"] == 50
-    assert find_route("POST", "/model/my-profile/invoke").read({**document, "max_tokens_to_sample": 7}).max_output_tokens == 7

@@ -95,6 +95,17 @@ def test_what_repeats_a_streamed_text_has_no_thought_in_it_either():
     assert out.count(json.dumps(KEPT)[1:-1]) + out.count(KEPT.replace("\n", "\\n")) == 5
 
 
+def test_log_probabilities_beside_an_items_content_are_stripped_too():
+    item = {
+        "type": "message",
+        "content": [{"type": "output_text", "text": "hi", "logprobs": [{"token": "hi"}]}],
+        "logprobs": [{"token": "hi"}],
+    }
+    event = b"data: " + json.dumps({"type": "response.output_item.done", "output_index": 0, "item": item}).encode() + b"\n\n"
+    inspector = inspector_for("openai", "responses", "text/event-stream", frozenset({"logprobs"}), hide_usage=False, status=200)
+    assert b'"token"' not in fed(inspector, event)
+
+
 BODIES = {
     "chat.completions": ("openai", lambda text: {"choices": [{"message": {"content": text}, "finish_reason": "stop"}]}),
     "completions": ("openai", lambda text: {"choices": [{"text": text, "finish_reason": "stop"}]}),

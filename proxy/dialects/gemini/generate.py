@@ -26,13 +26,7 @@ def generate(route: Route, document: Document, names: Names) -> ModelCall:
     content.tools(prompt, document.get("tools"))
     prompt.unseen += sum(text(document, key) != "" for key in _BY_ID)
     config = content.camel(inner(document, "generationConfig"), "generationConfig")
-    if config.get("routingConfig"):
-        raise malformed(
-            "routingConfig names further models; send one request for one model.", "several_models", "generationConfig.routingConfig"
-        )
-    for key in ("responseSchema", "responseJsonSchema", "responseFormat"):
-        prompt.say_all("system", config.get(key))
-    prompt.say_all("system", inner(config, "audioTranscriptionConfig"))
+    _read_config(prompt, config)
     asked, effort, budget = thinking(config)
     alternatives = whole(config, "logprobs")
     return ModelCall(
@@ -58,6 +52,16 @@ def generate(route: Route, document: Document, names: Names) -> ModelCall:
         input_tokens=prompt.length(messages),
         unseen=prompt.unseen,
     )
+
+
+def _read_config(prompt: Prompt, config: Document) -> None:
+    """What of the configuration the model reads."""
+    if config.get("routingConfig"):
+        why = "routingConfig names further models; send one request for one model."
+        raise malformed(why, "several_models", "generationConfig.routingConfig")
+    for key in ("responseSchema", "responseJsonSchema", "responseFormat"):
+        prompt.say_all("system", config.get(key))
+    prompt.say_all("system", inner(config, "audioTranscriptionConfig"))
 
 
 def thinking(holder: Document) -> tuple[bool, str, int]:

@@ -7,6 +7,7 @@ from typing import Any
 from tests.dialects.corpus import CANARY, TALK, WRITTEN, Path, Probe, Row
 
 TEXT = {"type": "text", "text": CANARY}
+SEARCHES: Any = (("web_search_options", {}, "web_search"), ("plugins", [{"id": "web"}], "web"))
 FUNCTION = {"type": "function", "function": {"name": "look_up", "description": "Looks up", "parameters": {"type": "object"}}}
 
 SAMPLING: dict[str, tuple[Probe, ...]] = {
@@ -103,8 +104,7 @@ CHAT = Row(
             Probe(("tools",), [FUNCTION], ("look_up",)),
             Probe(("tools",), [{"type": "custom", "custom": {"name": "shell"}}], ("shell",)),
             Probe(("functions",), [{"name": "old"}], ("old",)),
-            Probe(("web_search_options",), {}, ("web_search",)),
-            Probe(("plugins",), [{"id": "web"}], ("web",)),
+            *(Probe((key,), value, (name,)) for key, value, name in SEARCHES),
         ),
         "tool_results": (Probe(("messages", 1), {"role": "tool", "tool_call_id": "1", "content": "x"}, 1),),
         "turns": (Probe(("messages", 1), {"role": "user", "content": "again"}, 2),),
@@ -133,7 +133,6 @@ CHAT = Row(
     ),
 )
 
-_CHAT_ONLY = {"images", "audio", "tools", "tool_results", "turns", "unseen"}
 COMPLETIONS = Row(
     path="/v1/completions",
     least={"prompt": "once"},
@@ -238,8 +237,7 @@ _RESPONSES_PROBES: dict[str, tuple[Probe, ...]] = {
     "reasoning": (
         Probe(("reasoning", "effort"), "low", True),
         Probe(("reasoning", "summary"), "auto", True),
-        Probe(("reasoning", "generate_summary"), "auto", True),
-        Probe(("reasoning", "mode"), "pro", True),
+        *(Probe(("reasoning", key), value, True) for key, value in (("generate_summary", "auto"), ("mode", "pro"))),
         Probe(("input",), [{"type": "configuration_update", "reasoning": {"effort": "high"}}], True),
     ),
     "reasoning_effort": (
