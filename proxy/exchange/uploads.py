@@ -176,7 +176,12 @@ def _hides_thought(line: Line) -> bool:
 def _refused_form(judged: Decision) -> Refusal | None:
     """A form isn't rewritten either: one that asks for more than a rule allows is refused."""
     call = judged.call
-    asked: dict[str, float] = {"n": call.n, "temperature": call.temperature or 0.0, "logprobs": call.logprobs}
+    asked: dict[str, float] = {
+        "max_tokens": call.max_output_tokens,
+        "n": call.n,
+        "temperature": call.temperature or 0.0,
+        "logprobs": call.logprobs,
+    }
     over = tuple(name for name, most in judged.clamps.items() if not isinstance(most, str) and asked.get(name, 0.0) > most)
     return _too_high(judged, over) if over else None
 

@@ -11,7 +11,7 @@ from proxy.dialects.realtime.session import PASSED, RealtimeSession, clamp_event
 from proxy.dialects.routes import find_route
 from proxy.errors import CallerError, Fault
 from tests.dialects.corpus import CANARY
-from tests.dialects.rows.openai import ITEMS
+from tests.dialects.rows.responses import ITEMS
 
 ROUTE = find_route("GET", "/v1/realtime")
 

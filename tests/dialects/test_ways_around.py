@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from proxy.dialects.openai.sampling import ALL_ALTERNATIVES
@@ -51,3 +53,29 @@ def test_a_body_cannot_pass_another_makers_model_off_as_a_claude():
     assert call.max_output_tokens == 9000
     assert clamp(route, document, call, {"max_tokens": 50})[0]["max_gen_len"] == 50
     assert find_route("POST", "/model/my-profile/invoke").read({**document, "max_tokens_to_sample": 7}).max_output_tokens == 7
+
+
+LIMITS: Any = [
+    ("/v1/chat/completions", {"messages": USER}, "max_tokens"),
+    ("/v1/completions", {"prompt": "x"}, "max_tokens"),
+    ("/v1/responses", {"input": "x"}, "max_output_tokens"),
+    ("/model/deepseek.v3-v1%3A0/invoke", {"messages": USER}, "max_tokens"),
+]
+
+
+@pytest.mark.parametrize(("path", "document", "name"), LIMITS)
+def test_a_limit_that_only_some_servers_know_is_none_and_is_lowered_beside_the_common_one(path, document, name):
+    route = find_route("POST", path)
+    alone, both = {**document, "n_predict": 5}, {**document, name: 5, "n_predict": 9000}
+    assert (route.read(alone).max_output_tokens, route.read(both).max_output_tokens) == (0, 9000)
+    assert clamp(route, alone, route.read(alone), {"max_tokens": 50})[0] == {**document, "n_predict": 5, name: 50}
+    assert clamp(route, both, route.read(both), {"max_tokens": 50})[0] == {**document, "n_predict": 50, name: 5}
+
+
+def test_a_response_may_bring_every_limit_of_a_chat_completion():
+    route = find_route("POST", "/v1/responses")
+    document = {"input": "x", "max_tokens": 9000, "max_completion_tokens": 9000, "max_output_tokens": 5}
+    call = route.read(document)
+    assert call.max_output_tokens == 9000
+    lowered = clamp(route, document, call, {"max_tokens": 50})[0]
+    assert [lowered[name] for name in ("max_tokens", "max_completion_tokens", "max_output_tokens")] == [50, 50, 5]

@@ -158,6 +158,8 @@ def test_a_form_that_asks_for_more_than_a_rule_allows_is_refused(front):
     code, answer = _upload(proxy, *_form({**fields, "n": "3"}, b"png", "image"), path=b"/v1/images/edits")
     assert (code, answer["error"]["message"]) == (403, "Set n at most 2.")
     assert _upload(proxy, *_form({**fields, "n": "2"}, b"png", "image"), path=b"/v1/images/edits")[0] == 200
+    code, answer = _upload(proxy, *_form({"model": "m", "max_tokens": "1000"}, b"riff"), path=b"/v1/audio/transcriptions")
+    assert (code, answer["error"]["message"]) == (403, "Set max_tokens at most 100.")
 
 
 def test_an_upload_above_its_cap_is_refused(front):

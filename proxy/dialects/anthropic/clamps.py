@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 from proxy.dialects.dialect import Clamps, Document, Route
+from proxy.dialects.openai.lowering.effort import lower_template
 from proxy.dialects.rewrite import DEFAULT_TEMPERATURE, Bound, apply, bound_effort, bound_or_set, lowered, nested
 
 LEAST_BUDGET: Final = 1_024
@@ -70,6 +71,7 @@ def lower_effort(document: Document, most: str, unasked: str = "disabled") -> bo
 
     `unasked` is the kind of thinking that a model does where the request says nothing about it.
     """
+    changed = lower_template(document, most)
     thinking = document.get("thinking")
     kind = thinking.get("type", "disabled") if type(thinking) is dict else unasked
     least = "low" if most in {"none", "minimal"} else most
@@ -80,7 +82,7 @@ def lower_effort(document: Document, most: str, unasked: str = "disabled") -> bo
     if kind in _ADAPTIVE and (document.get("output_config") or {}).get("effort") is None and lowered(DEFAULT_EFFORT, least):
         nested(document, "output_config")["effort"] = least
         return True
-    return bound_effort(document, "effort", least, inside="output_config")
+    return bound_effort(document, "effort", least, inside="output_config") or changed
 
 
 _MESSAGES: Final[dict[str, Bound]] = {

@@ -11,7 +11,7 @@ from proxy.dialects.bedrock.converse import EXTRA
 from proxy.dialects.dialect import Clamps, Document, Route
 from proxy.dialects.openai.lowering import effort as spellings
 from proxy.dialects.openai.lowering import parameters as openai
-from proxy.dialects.openai.sampling import OUTPUT_LIMITS
+from proxy.dialects.openai.sampling import COMMON_LIMITS
 from proxy.dialects.rewrite import DEFAULT_TEMPERATURE, Bound, apply, bound, bound_all, bound_effort, bound_or_set, drop, nested
 from proxy.dialects.wire.strict import malformed
 
@@ -40,7 +40,7 @@ def invoke_model(route: Route, document: Document, clamps: Clamps) -> tuple[Docu
 def _chat(route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
     """Lower the parameters of a vendor that speaks OpenAI's chat; the model stands in the path, so the vendor tells the limit's name."""
     family = vendors.OTHERS.get(vendors.vendor(route.model))
-    if "max_tokens" not in clamps or family is None or any(document.get(key) is not None for key in OUTPUT_LIMITS):
+    if "max_tokens" not in clamps or family is None or any(document.get(key) is not None for key in COMMON_LIMITS):
         return openai.chat(route, document, clamps)
     document, changed = openai.chat(route, {**document, family.limit: clamps["max_tokens"]}, clamps)
     return document, ("max_tokens", *changed)

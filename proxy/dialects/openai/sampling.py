@@ -11,8 +11,9 @@ from proxy.dialects.reading import count, fields, inner, limit, switch, text, wh
 from proxy.dialects.rewrite import EFFORTS
 from proxy.dialects.wire.strict import malformed
 
-OUTPUT_LIMITS: Final = ("max_tokens", "max_completion_tokens", "n_predict")
-"""`n_predict` is llama.cpp's."""
+COMMON_LIMITS: Final = ("max_tokens", "max_completion_tokens")
+OUTPUT_LIMITS: Final = (*COMMON_LIMITS, "n_predict")
+"""`n_predict` is llama.cpp's, which takes it before the others."""
 
 ANSWERS: Final = ("n", "best_of", "n_cmpl")
 """vLLM and OpenAI draw `best_of` and return `n`; `n_cmpl` is llama.cpp's, and counts before `n`."""
@@ -49,6 +50,12 @@ def answers(document: Document) -> int:
     if "best_of" in document or "n_cmpl" in document:
         return max(count(document, name) for name in ANSWERS)
     return count(document, "n")
+
+
+def output_limit(document: Document, names: tuple[str, ...] = COMMON_LIMITS) -> int:
+    """The output limit; 0 where none of `names` gives one, since any other is a limit to some servers only."""
+    most = limit(document, *dict.fromkeys((*names, *OUTPUT_LIMITS)))
+    return most if any(document.get(name) is not None for name in names) else 0
 
 
 def refuse_other_models(document: Document) -> None:

@@ -21,7 +21,8 @@ _RESTING: Final = re.compile(r"gpt-5\.[12](?!.*(?:codex|pro))")
 
 _SWITCHES: Final = frozenset({"enable_thinking", "include_reasoning", *BUDGETS})
 _NO_EFFORT: Final = {"effort": "none"}
-_NESTED_EFFORT: Final = (("reasoning", "effort"), ("chat_template_kwargs", "reasoning_effort"))
+TEMPLATE: Final = "chat_template_kwargs"
+_NESTED_EFFORT: Final = (("reasoning", "effort"), (TEMPLATE, "reasoning_effort"))
 _NESTED_BUDGET: Final = (("reasoning", "max_tokens"), ("thinking", "budget_tokens"))
 
 
@@ -116,8 +117,18 @@ def _switch_off(document: Document) -> bool:
     if document.get("thinking") not in (None, False, {"type": "disabled"}):
         document["thinking"] = {"type": "disabled"}
         changed = True
-    template = _inside(document, "chat_template_kwargs")
-    if template.get("thinking") or template.get("enable_thinking"):
-        document["chat_template_kwargs"] = {**template, "thinking": False, "enable_thinking": False}
-        changed = True
-    return changed
+    return _template_off(document) or changed
+
+
+def lower_template(document: Document, most: str) -> bool:
+    """Lower what the chat template is told of reasoning."""
+    changed = bound_effort(document, "reasoning_effort", most, inside=TEMPLATE)
+    return (most == "none" and _template_off(document)) or changed
+
+
+def _template_off(document: Document) -> bool:
+    template = _inside(document, TEMPLATE)
+    if not (template.get("thinking") or template.get("enable_thinking")):
+        return False
+    document[TEMPLATE] = {**template, "thinking": False, "enable_thinking": False}
+    return True
