@@ -45,6 +45,7 @@ class Decision(NamedTuple):
 
     rules: Ruleset
     call: ModelCall
+    """What was asked; once limits were asked, within the clamps."""
     facts: Facts
     refusal: Refusal | None
     clamps: Mapping[str, ClampValue]
@@ -104,8 +105,10 @@ class Decider:
         return _new(Decision, (rules, call, facts, *verdict, signals, (), NOTHING_HELD, None))
 
     async def reserve(self, judged: Decision, now: float, counts: frozenset[str] = EVERY_COUNT) -> Decision:
-        """Ask every limit that applies and counts one of `counts` for what the call needs."""
+        """Ask every limit that applies and counts one of `counts` for what the call needs once it is within its clamps."""
         rules, call, facts, refusal, clamps, strips, tags, hits, signals, _, _, _ = judged
+        if clamps:
+            call = costs.bounded(call, int(clamps.get("max_tokens", 0)), int(clamps.get("n", 0)))
         limits, more_hits = rules.due(facts, now)
         held = NOTHING_HELD
         if counts is not EVERY_COUNT:

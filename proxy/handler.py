@@ -256,7 +256,7 @@ class Handler:
             changed = bool(record.clamped)
         if "reasoning" in strips:
             changed = rewrite.keep_reasoning_apart(document) or changed
-            if call.model in upstream.opens_thought:
+            if rewrite.begins_inside_thought(document, call, template_opens=call.model in upstream.opens_thought):
                 strips |= {OPEN_THOUGHT}
         if decision.counts_tokens and call.stream:
             hide_usage = rewrite.force_usage(route, document)

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import asyncio
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.decide import facts_of, observation_of
+from proxy.adapters.memory_store import MemoryStore
+from proxy.decide import Decider, facts_of, observation_of
 from proxy.detection.observation import NO_SIGNALS, Observation, Signals
 from proxy.dialects.call import ModelCall, Text
 from proxy.identity.caller import Account, Caller, Region
-from proxy.identity.movement import STILL, Movement
+from proxy.identity.movement import STILL, Movement, Movements
 from proxy.policy.facts import BY_NAME, FACTS, Kind
 from proxy.policy.load import load
 
@@ -59,3 +63,22 @@ def test_the_detector_sees_how_old_an_account_is_and_nothing_of_where_it_is():
 def test_every_fact_is_there_in_its_own_type_whatever_is_unknown(signals, account, call):
     facts = facts_of(RULES, Caller("", Region(), account), call, (), signals, STILL, MONDAY_NOON)
     assert {name: type(value) for name, value in facts.items()} == {fact.name: TYPES[fact.kind] for fact in FACTS}
+
+
+CLAMPING = load(
+    {
+        "a.yaml": b'rules: [{id: a.b, when: "true", then: {clamp: {max_tokens: 50, n: 2}}}]\n'
+        b"limits: [{id: l.out, per: [account.id], count: output_tokens, rate: 1/1h, burst: 120}]\n"
+    },
+    0.0,
+)
+
+
+@pytest.mark.parametrize(("asked", "left"), [({"max_output_tokens": 5000, "n": 9}, 20), ({"max_output_tokens": 30}, 90), ({}, 70)])
+def test_limits_are_asked_for_what_the_clamps_leave_of_a_call(asked, left):
+    decider = Decider(MemoryStore(), None, Movements())
+    caller, call = Caller("192.0.2.7", REGION, ACCOUNT), ModelCall("openai", "chat.completions", "m", **asked)
+    decision = asyncio.run(decider.decide(CLAMPING, caller, call, observation_of(caller, call, [], "", MONDAY_NOON), MONDAY_NOON))
+    assert decision.allowed
+    assert [standing.remaining for standing in decision.held.standings] == [left]
+    assert decision.facts["request.n"] == call.n

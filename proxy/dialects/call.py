@@ -77,4 +77,7 @@ class ModelCall(NamedTuple):
     """Parts that no reader opens: attached documents, and content named by an id (stored prompts, files, earlier answers)."""
 
 
+PICTURES_AND_SOUND: Final = ("image", "audio.speech")
+"""How the names of endpoints begin whose answers hold nothing that a model wrote and that could be counted."""
+
 NO_USAGE: Final = Usage()

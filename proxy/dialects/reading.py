@@ -143,6 +143,12 @@ def one_model(in_path: str, in_body: str, names: Names) -> str:
     return name
 
 
+def no_further_model(tool: Document) -> None:
+    """Refuse a tool whose work the server gives to a model that the request names beside its own: nobody judged that one."""
+    if tool.get("model") is not None:
+        raise malformed("A tool names a further model; leave it out, or send a request for that model.", "several_models", "tools.model")
+
+
 def role(message: Document, roles: Mapping[str, str]) -> str:
     """Who speaks in a message, by the API's names for it. A role that isn't in `roles` counts as the user's."""
     said = message.get("role")

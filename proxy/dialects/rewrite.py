@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from itertools import takewhile
 from typing import Any, Final
 
-from proxy.dialects.call import ModelCall
+from proxy.dialects.call import ModelCall, Text
 from proxy.dialects.dialect import NO_NAMES, Clamps, Document, Names, Route
+from proxy.dialects.wire.thoughts import left_open
 
 EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 """Reasoning efforts from the lowest to the highest, over all APIs."""
@@ -19,6 +21,8 @@ Bound = Callable[[Document, Any], bool]
 """Lowers one parameter in place; True when it changed."""
 
 _RANK: Final = {effort: rank for rank, effort in enumerate(EFFORTS)}
+_INSIDE_TEXT: Final = frozenset({"reasoning_format", "separate_reasoning", "echo"})
+_TEMPLATES: Final = ("template", "chat_template")
 _USAGE_ON_REQUEST: Final = frozenset({"chat.completions", "completions"})
 
 
@@ -59,8 +63,30 @@ def force_usage(route: Route, document: Document) -> bool:
 
 
 def keep_reasoning_apart(document: Document) -> bool:
-    """Take back, in place, a demand to leave the reasoning inside the text (llama.cpp, Groq), from where it can't be removed."""
-    return document.pop("reasoning_format", None) is not None
+    """Take back, in place, demands to leave the reasoning inside the text (llama.cpp, Groq, SGLang), or to put the prompt before it."""
+    return drop(document, _INSIDE_TEXT)
+
+
+def begins_inside_thought(document: Document, call: ModelCall, *, template_opens: bool) -> bool:
+    """Whether the answer goes on with a thought whose opening tag stands in the prompt.
+
+    `template_opens`: the model's own chat template puts it there. A caller can too: at the end of a raw prompt, in the beginning of the
+    answer, or in a chat template of its own.
+    """
+    raw = document.get("raw") is True or any(role == "input" for role, _ in call.texts)
+    if template_opens and not raw:
+        return True
+    said = [text for text in call.texts if text.role != "system"]
+    if raw:
+        begun = [words for _, words in said]
+    else:
+        begun = ["".join(words for _, words in reversed(list(takewhile(_is_assistants, reversed(said)))))]
+    begun += [words for words in map(document.get, _TEMPLATES) if type(words) is str]
+    return any(map(left_open, begun))
+
+
+def _is_assistants(text: Text) -> bool:
+    return text.role == "assistant"
 
 
 def lowered(effort: str, most: str) -> bool:

@@ -1,7 +1,7 @@
 """Uploads: a form is one call; a batch is many, each judged as the call that it is, and all are paid for together or not at all.
 
 A file isn't rewritten: a line that a rule would lower is refused with the parameter's name, and so is one whose answer must be stripped,
-unless the same is stripped when the results are fetched.
+unless the same is stripped when the results are fetched. Neither may a line hide a thought in the text.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from proxy.decide import NOTHING_HELD, Decider, Decision, asks_of
 from proxy.detection.observation import Observation
+from proxy.dialects import rewrite
 from proxy.dialects.batch import Line, Upload, read_upload
 from proxy.dialects.call import ModelCall, Usage
 from proxy.dialects.dialect import Names, Route
@@ -131,7 +132,7 @@ class _Batch:
             _, lowered = line.route.dialect.clamp(line.route, line.document, judged.clamps)
             if lowered:
                 return _too_high(judged, lowered)
-        if judged.strips and judged.strips - self._strips_of_results():
+        if judged.strips and (judged.strips - self._strips_of_results() or ("reasoning" in judged.strips and _hides_thought(line))):
             return Refusal(_acting(judged.hits, "strip"), "not_in_batches", "The answer to this call isn't offered in batches.")
         return None
 
@@ -172,10 +173,22 @@ class _Batch:
         )
 
 
+def _hides_thought(line: Line) -> bool:
+    """Whether the answer to a line would hold a thought that nothing tells from the rest when the results are fetched."""
+    return rewrite.keep_reasoning_apart(dict(line.document)) or rewrite.begins_inside_thought(
+        line.document, line.call, template_opens=False
+    )
+
+
 def _refused_form(judged: Decision) -> Refusal | None:
     """A form isn't rewritten either: one that asks for more than a rule allows is refused."""
     call = judged.call
-    asked: dict[str, float] = {"n": call.n, "temperature": call.temperature or 0.0, "logprobs": call.logprobs}
+    asked: dict[str, float] = {
+        "max_tokens": call.max_output_tokens,
+        "n": call.n,
+        "temperature": call.temperature or 0.0,
+        "logprobs": call.logprobs,
+    }
     over = tuple(name for name, most in judged.clamps.items() if not isinstance(most, str) and asked.get(name, 0.0) > most)
     return _too_high(judged, over) if over else None
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Final, Protocol
 
-from proxy.dialects.call import Usage
+from proxy.dialects.call import PICTURES_AND_SOUND, Usage
 from proxy.inspection.arrays import ArrayReader, ArrayStripper
 from proxy.inspection.bodies import BodyReader, BodyStripper
 from proxy.inspection.events import EventReader, EventStripper
@@ -33,7 +33,7 @@ SHAPES: Final[dict[str, Shape]] = {
     "ollama": LINES,
 }
 
-WORDLESS: Final = ("embed", "batch_embed", "image", "moderation", "audio.speech")
+WORDLESS: Final = ("embed", "batch_embed", "moderation", *PICTURES_AND_SOUND)
 """How the names of endpoints begin whose answers hold nothing a model wrote: their usage counts, they are never stripped."""
 
 STORED: Final = ("model", "files", "batches", "messages.batches", "messages.count", "fine_tuning", "responses.input", "count", "version")

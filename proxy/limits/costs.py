@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from proxy.dialects.call import ModelCall, Usage
+from proxy.dialects.call import PICTURES_AND_SOUND, ModelCall, Usage
 from proxy.limits.ask import Ask
 
 COUNTS: Final = ("requests", "input_tokens", "output_tokens", "total_tokens", "concurrent", "usd")
@@ -28,9 +28,6 @@ NO_OUTPUT: Final = frozenset({
     "models.show", "moderations", "responses.input_tokens", "version",
 })  # fmt: skip
 """Endpoints at which no model writes: a caller that spent its tokens, without debt, may still list the models."""
-
-UNCOUNTED: Final = ("image", "audio.speech")
-"""How the names of endpoints begin whose answers hold nothing that can be counted: pictures and sound."""
 
 _MOST_TOKENS: Final = 1 << 40
 """A hostile max_tokens has any number of digits; more than this is above every burst anyway."""
@@ -88,9 +85,22 @@ def output_estimate(call: ModelCall, expected: int = DEFAULT_OUTPUT_TOKENS) -> i
     return min(each, _MOST_TOKENS) * min(max(n, 1), _MOST_TOKENS) * min(max(batch_size, 1), _MOST_TOKENS)
 
 
+def bounded(call: ModelCall, most_output_tokens: int, most_answers: int) -> ModelCall:
+    """The call as it is made where policy lowers its output or its answers; 0 where policy sets no bound.
+
+    A bound takes the place of a limit that was left out only where it lies below what would be reserved for that.
+    """
+    asked, n = call.max_output_tokens, call.n
+    if 0 < most_output_tokens < (asked if asked > 0 else DEFAULT_OUTPUT_TOKENS):
+        asked = most_output_tokens
+    if 0 < most_answers < n:
+        n = most_answers
+    return call if asked == call.max_output_tokens and n == call.n else call._replace(max_output_tokens=asked, n=n)
+
+
 def uncounted_output(call: ModelCall) -> int:
     """Output tokens of an answer that told no usage and holds nothing to count: what was reserved for it."""
-    return output_estimate(call) if call.endpoint.startswith(UNCOUNTED) else 0
+    return output_estimate(call) if call.endpoint.startswith(PICTURES_AND_SOUND) else 0
 
 
 def tokens(call: ModelCall, expected_output_tokens: int = DEFAULT_OUTPUT_TOKENS) -> tuple[int, int]:

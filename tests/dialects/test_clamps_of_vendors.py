@@ -52,7 +52,14 @@ def test_a_limit_is_set_under_the_vendors_own_name(model, document, path):
 
 @pytest.mark.parametrize(
     ("model", "key"),
-    [("gpt-5-mini", "max_completion_tokens"), ("o3", "max_completion_tokens"), ("llama-3", "max_tokens"), ("gpt-4o", "max_tokens")],
+    [
+        ("gpt-5-mini", "max_completion_tokens"),
+        ("gpt-6.2-sol", "max_completion_tokens"),
+        ("gpt-35-turbo", "max_tokens"),
+        ("o3", "max_completion_tokens"),
+        ("llama-3", "max_tokens"),
+        ("gpt-4o", "max_tokens"),
+    ],
 )
 def test_a_limit_is_set_under_the_name_that_the_model_takes(model, key):
     route = find_route("POST", "/v1/chat/completions")
@@ -60,10 +67,11 @@ def test_a_limit_is_set_under_the_name_that_the_model_takes(model, key):
     assert rewrite.clamp(route, document, route.read(document), {"max_tokens": 9})[0][key] == 9
 
 
-def test_an_effort_is_set_for_models_that_would_choose_more_by_themselves():
+@pytest.mark.parametrize("model", ["gpt-5", "gpt-5.1-codex", "gpt-6-astra"])
+def test_an_effort_is_set_for_models_that_would_choose_more_by_themselves(model):
     for path, read in (("/v1/chat/completions", ("reasoning_effort",)), ("/v1/responses", ("reasoning", "effort"))):
         route = find_route("POST", path)
-        document: dict[str, Any] = {"model": "gpt-5", "messages": [{"role": "user", "content": "x"}], "input": "x"}
+        document: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": "x"}], "input": "x"}
         lowered, call, changed = rewrite.clamp(route, document, route.read(document), {"reasoning_effort": "low"})
         assert (call.reasoning_effort, changed) == ("low", ("reasoning_effort",))
         place: Any = lowered
@@ -90,6 +98,57 @@ def test_thinking_whose_effort_is_left_to_the_api_is_lowered_too(most):
         assert (call.reasoning_effort, changed) == ("", ("reasoning_effort",))
         assert (after.reasoning, after.reasoning_effort) == ((False, "") if most == "none" else (True, "low"))
         assert rewrite.clamp(route, document, call, {"reasoning_effort": "high"})[2] == ()
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses"])
+@pytest.mark.parametrize("model", ["gpt-5.1", "gpt-5.2-2025-12-11"])
+def test_no_effort_is_set_for_models_that_rest_by_themselves(path, model):
+    route = find_route("POST", path)
+    document: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": "x"}], "input": "x"}
+    assert rewrite.clamp(route, document, route.read(document), {"reasoning_effort": "low"})[2] == ()
+
+
+TALK: Any = [{"role": "user", "content": "x"}]
+BLOCKS: Any = [{"role": "user", "content": [{"text": "x"}]}]
+
+
+def _claude(model: str, **more: Any) -> list[tuple[str, dict[str, Any]]]:
+    """The same request for a Claude on each platform, with what it says of thinking."""
+    name = f"us.anthropic.{model}-v1:0"
+    effort = {"outputConfig": more["output_config"]} if "output_config" in more else {}
+    thinking = {"additionalModelRequestFields": {"thinking": more["thinking"]}} if "thinking" in more else {}
+    return [
+        ("/v1/messages", {"model": model, "max_tokens": 9, "messages": TALK, **more}),
+        (f"/model/{name}/invoke", {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 9, "messages": TALK, **more}),
+        (f"/model/{name}/converse", {"messages": BLOCKS, **effort, **thinking}),
+    ]
+
+
+@pytest.mark.parametrize("model", ["claude-opus-5-5", "claude-fable-5", "claude-sonnet-12", "claude-mythos-preview"])
+@pytest.mark.parametrize("more", [{}, {"thinking": {"type": "between_tools"}}], ids=["nothing said", "between tools"])
+def test_a_claude_that_thinks_without_being_asked_is_told_how_much(model, more):
+    for path, document in _claude(model, **more):
+        route = find_route("POST", path)
+        call = route.read(document)
+        lowered, after, changed = rewrite.clamp(route, document, call, {"reasoning_effort": "low"})
+        assert (after.reasoning_effort, changed) == ("low", ("reasoning_effort",)), path
+        assert rewrite.clamp(route, lowered, after, {"reasoning_effort": "low"})[2] == (), path
+        assert rewrite.clamp(route, document, call, {"reasoning_effort": "high"})[2] == (), path
+        off = rewrite.clamp(route, document, call, {"reasoning_effort": "none"})[0]
+        assert off.get("additionalModelRequestFields", off)["thinking"] == {"type": "disabled"}, path
+
+
+@pytest.mark.parametrize(
+    ("model", "more"),
+    [
+        ("claude-opus-4-5-20251101", {}), ("claude-3-5-sonnet-20241022", {}), ("claude-opus-5", {"thinking": {"type": "disabled"}}),
+        ("claude-opus-5", {"output_config": {"effort": "low"}}),
+    ],
+)  # fmt: skip
+def test_a_claude_that_rests_or_was_told_as_much_is_left_alone(model, more):
+    for path, document in _claude(model, **more):
+        route = find_route("POST", path)
+        assert rewrite.clamp(route, document, route.read(document), {"reasoning_effort": "low"})[2] == (), path
 
 
 def test_a_budget_that_is_left_to_gemini_is_set():

@@ -11,7 +11,7 @@ from proxy.dialects.realtime.session import PASSED, RealtimeSession, clamp_event
 from proxy.dialects.routes import find_route
 from proxy.errors import CallerError, Fault
 from tests.dialects.corpus import CANARY
-from tests.dialects.rows.openai import ITEMS
+from tests.dialects.rows.responses import ITEMS
 
 ROUTE = find_route("GET", "/v1/realtime")
 
@@ -141,7 +141,7 @@ def test_settings_of_an_event_are_lowered():
     for kind, place in (("session.update", "session"), ("response.create", "response")):
         event = _session().read_event(_event(kind, **{place: settings}))
         assert event is not None
-        lowered, changed = clamp_event(event.document, clamps)
+        lowered, changed = clamp_event(event.document, clamps, event.call)
         assert set(changed) == set(clamps)
         after = _session().read_event(json.dumps(lowered).encode())
         assert after is not None
@@ -151,6 +151,21 @@ def test_settings_of_an_event_are_lowered():
 
 
 def test_a_limit_is_set_where_an_event_leaves_it_out():
-    lowered, changed = clamp_event({"type": "response.create"}, {"max_tokens": 50})
+    call = _session().call
+    lowered, changed = clamp_event({"type": "response.create"}, {"max_tokens": 50}, call)
     assert (lowered["response"], changed) == ({"max_output_tokens": 50}, ("max_tokens",))
-    assert clamp_event({"type": "response.cancel"}, {"max_tokens": 50}) == ({"type": "response.cancel"}, ())
+    assert clamp_event({"type": "response.cancel"}, {"max_tokens": 50}, call) == ({"type": "response.cancel"}, ())
+
+
+def test_what_a_response_takes_from_its_session_is_lowered_where_bounds_came_later():
+    session = _session()
+    session.read_event(_event("session.update", session={"reasoning": {"effort": "high"}, "temperature": 1.2}))
+    event = session.read_event(_event("response.create", response={"instructions": "x"}))
+    assert event is not None
+    lowered, changed = clamp_event(event.document, {"reasoning_effort": "low", "temperature": 0.5}, event.call)
+    assert lowered["response"] == {"instructions": "x", "reasoning": {"effort": "low"}, "temperature": 0.5}
+    assert changed == ("temperature", "reasoning_effort")
+    bare = session.read_event(_event("response.create", response={"reasoning": {}}))
+    assert bare is not None
+    assert clamp_event(bare.document, {"reasoning_effort": "low"}, bare.call)[0]["response"]["reasoning"] == {"effort": "low"}
+    assert clamp_event(event.document, {"reasoning_effort": "high"}, event.call) == (event.document, ())

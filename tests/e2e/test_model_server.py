@@ -100,6 +100,14 @@ def test_completions_and_responses_streamed_or_not(behind):
     assert all(not estimated and 0 < output <= 12 for _, output, estimated in _used(behind))
 
 
+@pytest.mark.parametrize("key", ["n_predict", "max_tokens", "max_completion_tokens"])
+def test_no_other_name_for_the_limit_of_a_response_gets_around_it(behind, key):
+    with _openai(behind, "sk-6") as client:
+        response = client.responses.create(model="tiny", input="hi", max_output_tokens=5, extra_body={key: 300})
+        assert response.usage is not None
+        assert response.usage.output_tokens <= 12
+
+
 def test_messages_streamed_or_not(behind):
     with anthropic.Anthropic(base_url=behind[0], api_key="sk-4", max_retries=0) as client:
         asked: Any = {"model": "tiny", "max_tokens": 9, "messages": ASKED, "extra_body": {"temperature": 0}}

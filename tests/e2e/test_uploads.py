@@ -91,6 +91,19 @@ def test_a_refused_line_refuses_the_upload_and_is_named(front, bad, rule):
     assert b"x-tosproxy-rule: %b\r\n" % rule.encode() in proxy.raw(lines + b"\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
 
 
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ({}, 200),
+        ({"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "<think>"}]}, 403),
+        ({"separate_reasoning": False}, 403),
+    ],
+)
+def test_where_results_lose_their_reasoning_no_line_may_hide_it_in_the_text(front, line, code):
+    proxy = front(policies={**OPEN, "s.yaml": "rules:\n  - {id: terms.strip, when: 'true', then: {strip: [reasoning]}}\n"})
+    assert _upload(proxy, *_file([_call(), _call(**line)]))[0] == code
+
+
 def test_a_line_that_cant_be_read_is_named_too(front):
     proxy = front(policies=POLICIES)
     code, answer = _upload(proxy, *_file([_call(), _call(max_tokens="many")]))
@@ -145,6 +158,8 @@ def test_a_form_that_asks_for_more_than_a_rule_allows_is_refused(front):
     code, answer = _upload(proxy, *_form({**fields, "n": "3"}, b"png", "image"), path=b"/v1/images/edits")
     assert (code, answer["error"]["message"]) == (403, "Set n at most 2.")
     assert _upload(proxy, *_form({**fields, "n": "2"}, b"png", "image"), path=b"/v1/images/edits")[0] == 200
+    code, answer = _upload(proxy, *_form({"model": "m", "max_tokens": "1000"}, b"riff"), path=b"/v1/audio/transcriptions")
+    assert (code, answer["error"]["message"]) == (403, "Set max_tokens at most 100.")
 
 
 def test_an_upload_above_its_cap_is_refused(front):

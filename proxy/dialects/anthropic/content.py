@@ -127,4 +127,5 @@ def system(prompt: Prompt, value: Any) -> None:
 def tool(prompt: Prompt, value: Any) -> None:
     """Read one tool that is offered; the server's own tools have a type and a name."""
     document = fields(value, "tools")
+    reading.no_further_model(document)
     prompt.offer(text(document, "name") or text(document, "mcp_server_name") or text(document, "type"), document)

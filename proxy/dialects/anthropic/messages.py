@@ -7,6 +7,7 @@ from typing import Any, Final
 from proxy.dialects.anthropic import content
 from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import Document, Names, Route
+from proxy.dialects.openai import sampling
 from proxy.dialects.reading import Prompt, fields, inner, items, limit, model, number, switch, text, wrong
 from proxy.dialects.wire.strict import malformed
 
@@ -28,10 +29,11 @@ def read(route: Route, document: Document, names: Names) -> ModelCall:
         content.message(prompt, message)
     for tool in items(document, "tools"):
         content.tool(prompt, tool)
+    asked, budget = _thinking(document.get("thinking"))
     effort = ""
     if not _PLAIN.issuperset(document):
-        effort = _rare(prompt, document)
-    asked, budget = _thinking(document.get("thinking"))
+        more, effort = _rare(prompt, document)
+        asked = asked or more
     return ModelCall(  # by position: keywords would double the cost of building it
         route.dialect.name,
         route.endpoint,
@@ -67,19 +69,26 @@ def _thinking(value: Any) -> tuple[bool, int]:
     return text(inside, "type") not in {"", "disabled"}, limit(inside, "budget_tokens")
 
 
-def _rare(prompt: Prompt, document: Document) -> str:
-    """Output schemas, servers whose tools are offered, content kept by the server; returns the effort."""
+def _rare(prompt: Prompt, document: Document) -> tuple[bool, str]:
+    """Output schemas, servers whose tools are offered, content kept by the server, what compatible servers tell their chat template.
+
+    Returns whether the template is asked for reasoning, and the effort.
+    """
     if document.get("fallbacks"):
         raise malformed("fallbacks names further models; send one request for one model.", "several_models", "fallbacks")
     output = inner(document, "output_config")
     prompt.say_all("system", output.get("format"))
     prompt.say_all("system", document.get("output_format"))
     prompt.say_all("system", inner(document, "context_management"))  # instructions for summaries
+    prompt.say("system", text(inner(document, "compaction"), "instructions"))
     for server in items(document, "mcp_servers"):
         prompt.tools.append(text(fields(server, "mcp_servers"), "name"))
     for key in ("container", "thread"):
         prompt.unseen += document.get(key) is not None
-    return text(output, "effort")
+    template = inner(document, "chat_template_kwargs")
+    prompt.say_all("system", template)
+    told = sampling.reasoning({"chat_template_kwargs": template})
+    return told.asked, sampling.highest(text(output, "effort"), told.effort)
 
 
 def complete(route: Route, document: Document, names: Names) -> ModelCall:

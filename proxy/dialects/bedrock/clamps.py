@@ -11,14 +11,14 @@ from proxy.dialects.bedrock.converse import EXTRA
 from proxy.dialects.dialect import Clamps, Document, Route
 from proxy.dialects.openai.lowering import effort as spellings
 from proxy.dialects.openai.lowering import parameters as openai
-from proxy.dialects.openai.sampling import OUTPUT_LIMITS
+from proxy.dialects.openai.sampling import COMMON_LIMITS
 from proxy.dialects.rewrite import DEFAULT_TEMPERATURE, Bound, apply, bound, bound_all, bound_effort, bound_or_set, drop, nested
 from proxy.dialects.wire.strict import malformed
 
 
-def converse(_route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
+def converse(route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
     """Lower the parameters of a Converse request."""
-    return apply(document, clamps, _CONVERSE)
+    return apply(document, clamps, _CLAUDE if anthropic.thinks_by_itself(route.model) else _CONVERSE)
 
 
 def invoke_model(route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
@@ -26,7 +26,7 @@ def invoke_model(route: Route, document: Document, clamps: Clamps) -> tuple[Docu
 
     Raises CallerError where a bound can't be set because the vendor's name for the parameter isn't known.
     """
-    if vendors.vendor(route.model) == "anthropic" or "anthropic_version" in document:
+    if invoke.is_claude(route, document):
         lower = anthropic.messages if "messages" in document else anthropic.complete
         return lower(route, document, clamps)
     if invoke.is_nova(document):
@@ -40,7 +40,7 @@ def invoke_model(route: Route, document: Document, clamps: Clamps) -> tuple[Docu
 def _chat(route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
     """Lower the parameters of a vendor that speaks OpenAI's chat; the model stands in the path, so the vendor tells the limit's name."""
     family = vendors.OTHERS.get(vendors.vendor(route.model))
-    if "max_tokens" not in clamps or family is None or any(document.get(key) is not None for key in OUTPUT_LIMITS):
+    if "max_tokens" not in clamps or family is None or any(document.get(key) is not None for key in COMMON_LIMITS):
         return openai.chat(route, document, clamps)
     document, changed = openai.chat(route, {**document, family.limit: clamps["max_tokens"]}, clamps)
     return document, ("max_tokens", *changed)
@@ -66,6 +66,18 @@ def _extra(document: Document) -> Document:
 
 def _effort(document: Document, most: str) -> bool:
     return bound_effort(document, "effort", most, inside="outputConfig") | _makers_effort(_extra(document), most)
+
+
+def _claudes_effort(document: Document, most: str) -> bool:
+    """Lower the effort of a Claude that thinks by itself, also where nothing asks for thinking."""
+    changed = _effort(document, most)
+    if most != "none" and (document.get("outputConfig") or {}).get("effort") is not None:
+        return changed
+    extra = dict(document.get(EXTRA) or {})
+    if not anthropic.lower_effort(extra, most, unasked="adaptive"):
+        return changed
+    document[EXTRA] = extra
+    return True
 
 
 def _makers_effort(place: Document, most: str) -> bool:
@@ -104,6 +116,9 @@ _CONVERSE: Final[dict[str, Bound]] = {
     "reasoning_effort": _effort,
     "reasoning_budget": _budget,
 }
+
+
+_CLAUDE: Final[dict[str, Bound]] = {**_CONVERSE, "reasoning_effort": _claudes_effort}
 
 
 def _with_extra(beside: Bound, extra: Bound) -> Bound:

@@ -27,6 +27,7 @@ _EXTRA_SETTINGS: Final = (
 
 ROLES: Final = {"user": "user", "assistant": "assistant", "system": "system"}
 
+_MEDIA: Final = frozenset({"image", "video", "audio"})
 _OPAQUE: Final = frozenset({"toolUseId", "status", "type", "signature", "format", "cachePoint", "redactedContent"})
 
 
@@ -133,10 +134,8 @@ def _block(prompt: Prompt, role: str, block: Document) -> None:
             continue
         if key == "text" and type(value) is not dict:
             prompt.say(role, text(block, "text"))
-        elif key in {"image", "video"}:
-            prompt.see()
-        elif key == "audio":
-            prompt.hear()
+        elif key in _MEDIA:
+            _media(prompt, key, fields(value, f"content.{key}"))
         elif key == "document":
             _document(prompt, role, fields(value, "content.document"))
         elif key == "toolResult":
@@ -146,6 +145,14 @@ def _block(prompt: Prompt, role: str, block: Document) -> None:
             _block(prompt, role, fields(value, "content.guardContent"))
         else:
             prompt.say_all(role, _words(value))
+
+
+def _media(prompt: Prompt, kind: str, media: Document) -> None:
+    if kind == "audio":
+        prompt.hear()
+    else:
+        prompt.see()
+    prompt.unseen += inner(media, "source").get("s3Location") is not None
 
 
 def _words(value: Any) -> Any:

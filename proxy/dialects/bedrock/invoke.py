@@ -18,8 +18,7 @@ _OPAQUE: Final = frozenset({"inputImage", "images", "image", "audio", "video", "
 
 def read(route: Route, document: Document, names: Names) -> ModelCall:
     """Read one InvokeModel request."""
-    made_by = vendor(route.model)
-    if made_by == "anthropic" or "anthropic_version" in document:
+    if is_claude(route, document):
         reader = anthropic.read if "messages" in document else anthropic.complete
         return reader(route, document, names)._replace(stream=route.stream)
     if is_nova(document):
@@ -27,6 +26,12 @@ def read(route: Route, document: Document, names: Names) -> ModelCall:
     if "messages" in document:
         return chat.read(route, document, names)._replace(stream=route.stream)
     return _any(route, document, names)
+
+
+def is_claude(route: Route, document: Document) -> bool:
+    """Whether Anthropic's parameters are meant. Of a model whose maker its id doesn't tell, the body says so."""
+    made_by = vendor(route.model)
+    return made_by == "anthropic" or (not made_by and "anthropic_version" in document)
 
 
 def is_nova(document: Document) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import Document, Names, Route
 from proxy.dialects.gemini import content
@@ -9,6 +11,8 @@ from proxy.dialects.reading import Prompt, count, inner, limit, number, one_mode
 from proxy.dialects.wire.strict import malformed
 
 _MODELS = "models/"
+_BY_ID: Final = ("cachedContent", "continuationToken")
+"""Earlier content and an answer to go on with, both kept by the server."""
 
 
 def generate(route: Route, document: Document, names: Names) -> ModelCall:
@@ -20,10 +24,9 @@ def generate(route: Route, document: Document, names: Names) -> ModelCall:
     if not messages:
         raise wrong("contents", "a list with at least one message")
     content.tools(prompt, document.get("tools"))
-    prompt.unseen += text(document, "cachedContent") != ""
+    prompt.unseen += sum(text(document, key) != "" for key in _BY_ID)
     config = content.camel(inner(document, "generationConfig"), "generationConfig")
-    for key in ("responseSchema", "responseJsonSchema", "responseFormat"):
-        prompt.say_all("system", config.get(key))
+    _read_config(prompt, config)
     asked, effort, budget = thinking(config)
     alternatives = whole(config, "logprobs")
     return ModelCall(
@@ -49,6 +52,16 @@ def generate(route: Route, document: Document, names: Names) -> ModelCall:
         input_tokens=prompt.length(messages),
         unseen=prompt.unseen,
     )
+
+
+def _read_config(prompt: Prompt, config: Document) -> None:
+    """What of the configuration the model reads."""
+    if config.get("routingConfig"):
+        why = "routingConfig names further models; send one request for one model."
+        raise malformed(why, "several_models", "generationConfig.routingConfig")
+    for key in ("responseSchema", "responseJsonSchema", "responseFormat"):
+        prompt.say_all("system", config.get(key))
+    prompt.say_all("system", inner(config, "audioTranscriptionConfig"))
 
 
 def thinking(holder: Document) -> tuple[bool, str, int]:

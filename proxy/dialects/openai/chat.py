@@ -7,7 +7,7 @@ from typing import Final
 from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import Document, Names, Route
 from proxy.dialects.openai import content, sampling
-from proxy.dialects.reading import Prompt, fields, inner, items, limit, model, number, optional_whole, text, wrong
+from proxy.dialects.reading import Prompt, fields, inner, items, model, number, optional_whole, text, wrong
 
 _PLAIN_KEYS: Final = """
 model messages stream stream_options temperature top_p n max_tokens max_completion_tokens seed stop user safety_identifier
@@ -29,7 +29,7 @@ def read(route: Route, document: Document, names: Names) -> ModelCall:
     for tool in items(document, "tools"):
         content.tool(prompt, tool)
     if not _PLAIN.issuperset(document):
-        _rare_texts(prompt, document)
+        texts_beside(prompt, document)
     thinking = sampling.reasoning(document)
     wanted, alternatives = sampling.logprobs(document)
     return ModelCall(  # by position: keywords would double the cost of building it
@@ -43,7 +43,7 @@ def read(route: Route, document: Document, names: Names) -> ModelCall:
         tuple(prompt.tools),
         prompt.tool_results,
         prompt.turns,
-        limit(document, *sampling.OUTPUT_LIMITS),
+        sampling.output_limit(document),
         sampling.answers(document),
         number(document, "temperature"),
         optional_whole(document, "seed"),
@@ -60,14 +60,19 @@ def read(route: Route, document: Document, names: Names) -> ModelCall:
     )
 
 
-def _rare_texts(prompt: Prompt, document: Document) -> None:
-    """Texts outside the messages: functions, response schemas, predicted output, and what vLLM, llama.cpp and Azure put in the prompt."""
+def texts_beside(prompt: Prompt, document: Document) -> None:
+    """Texts outside the messages: functions, searches, response schemas, predicted output, what vLLM, llama.cpp and Azure put in the prompt."""
     sampling.refuse_other_models(document)
     for function in items(document, "functions"):
         content.tool(prompt, function)
+    if document.get("web_search_options") is not None:
+        prompt.offer("web_search", inner(document, "web_search_options"))
+    for plugin in items(document, "plugins"):
+        prompt.offer(text(fields(plugin, "plugins"), "id"), plugin)
     prompt.say_all("system", inner(document, "response_format").get("json_schema"))
     prompt.say_all("assistant", inner(document, "prediction").get("content"))
     prompt.say("system", text(document, "chat_template"))
+    prompt.say("assistant", text(document, "reasoning_budget_message"))
     prompt.say_all("system", inner(document, "chat_template_kwargs"))
     prompt.say_all("system", items(document, "documents"))
     prompt.say_all("system", items(document, "data_sources"))

@@ -54,6 +54,7 @@ def _beside_content(prompt: Prompt, role: str, document: Document) -> None:
     prompt.say_all(role, document.get("reasoning_details"))
     if document.get("audio") is not None:
         prompt.hear()
+        prompt.unseen += 1  # an earlier answer, by its id
 
 
 def _tool_call(prompt: Prompt, called: Document) -> None:
@@ -91,7 +92,7 @@ def _part(prompt: Prompt, role: str, part: Document) -> None:
     if kind in _TEXT:
         _text_part(prompt, role, part, kind)
     elif kind in _IMAGE:
-        prompt.see()
+        image(prompt, part)
     elif kind in _AUDIO:
         prompt.hear()
         prompt.say(role, text(part, "transcript"))
@@ -100,6 +101,12 @@ def _part(prompt: Prompt, role: str, part: Document) -> None:
         prompt.attach(fields(part if inside is None else inside, "content.file").get("file_data"))
     else:
         prompt.say_all(role, part)
+
+
+def image(prompt: Prompt, part: Document) -> None:
+    """Read an image that is sent along, linked, or named by the id of a file."""
+    prompt.see()
+    prompt.unseen += part.get("file_id") is not None
 
 
 def _text_part(prompt: Prompt, role: str, part: Document, kind: str) -> None:
@@ -118,3 +125,17 @@ def tool(prompt: Prompt, value: Any) -> None:
     named = document if inside is None else fields(inside, "tools.function")
     name = text(named, "name") or text(document, "server_label") or text(document, "type")
     prompt.offer(name, document)
+    if inside is None:
+        _run_by_the_server(prompt, document)
+
+
+def _run_by_the_server(prompt: Prompt, tool: Document) -> None:
+    """What a tool that the server runs brings in: files by their ids, and models of its own."""
+    reading.no_further_model(tool)
+    reading.no_further_model(reading.inner(tool, "svg"))
+    prompt.unseen += len(items(tool, "vector_store_ids"))
+    container = tool.get("container")
+    if type(container) is str:
+        prompt.unseen += 1
+    elif container is not None:
+        prompt.unseen += len(items(fields(container, "tools.container"), "file_ids"))

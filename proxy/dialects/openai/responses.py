@@ -6,18 +6,31 @@ from typing import Any, Final
 
 from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import Document, Names, Route
-from proxy.dialects.openai import content, sampling
-from proxy.dialects.reading import Prompt, fields, inner, items, limit, model, number, strings, switch, text, whole, wrong
+from proxy.dialects.openai import chat, content, sampling
+from proxy.dialects.reading import Prompt, fields, inner, items, model, number, optional_whole, strings, switch, text, wrong
 from proxy.dialects.wire.strict import malformed
 
 LOGPROBS: Final = "message.output_text.logprobs"
 CONFIGURATION: Final = "configuration_update"
 NO_BACKGROUND: Final = "background_not_offered"
 
-_OPAQUE: Final = frozenset({"type", "id", "call_id", "status", "encrypted_content", "result", "fingerprint"})
-"""Parts of an item that hold no words: ids, ciphertext, base64."""
+_OPAQUE: Final = frozenset({"type", "id", "call_id", "status", "encrypted_content", "fingerprint"})
+"""Parts of an item that hold no words: ids and ciphertext."""
+
+_PICTURE: Final = "image_generation_call"
 
 _BY_ID: Final = ("conversation", "prompt")
+
+OUTPUT_LIMIT: Final = ("max_output_tokens",)
+"""llama.cpp makes a chat completion of the request and takes every parameter of one, `n_predict` before this limit."""
+
+_PLAIN_KEYS: Final = """
+model input instructions stream stream_options temperature top_p max_output_tokens tools tool_choice reasoning text include store metadata
+user safety_identifier prompt_cache_key parallel_tool_calls service_tier truncation previous_response_id conversation prompt top_logprobs
+max_tool_calls background
+"""
+_PLAIN: Final = frozenset(_PLAIN_KEYS.split())
+"""Keys that OpenAI's own API has, and that are read elsewhere or hold no words."""
 
 
 def read(route: Route, document: Document, names: Names) -> ModelCall:
@@ -25,14 +38,9 @@ def read(route: Route, document: Document, names: Names) -> ModelCall:
     fields(document, "")
     _check_offered(document)
     prompt = Prompt()
-    prompt.say("system", text(document, "instructions"))
-    configured = items_of(prompt, document.get("input"))
-    for tool in items(document, "tools"):
-        content.tool(prompt, tool)
-    _kept_by_the_server(prompt, document)
-    prompt.say_all("system", inner(document, "text").get("format"))
+    configured = _read_texts(prompt, document)
     thinking = sampling.reasoning(document)
-    alternatives = whole(document, "top_logprobs")
+    wanted, alternatives = sampling.logprobs(document)
     if document.get("stream_options") is not None:
         inner(document, "stream_options")
     return ModelCall(
@@ -46,9 +54,11 @@ def read(route: Route, document: Document, names: Names) -> ModelCall:
         tools=tuple(prompt.tools),
         tool_results=prompt.tool_results,
         turns=prompt.turns,
-        max_output_tokens=limit(document, "max_output_tokens"),
+        max_output_tokens=sampling.output_limit(document, OUTPUT_LIMIT),
+        n=sampling.answers(document),
         temperature=number(document, "temperature"),
-        logprobs=LOGPROBS in items(document, "include") or alternatives > 0,
+        seed=optional_whole(document, "seed"),
+        logprobs=LOGPROBS in items(document, "include") or wanted,
         top_logprobs=alternatives,
         reasoning=thinking.asked or configured not in {"", "none"},
         reasoning_effort=sampling.highest(thinking.effort, configured),
@@ -57,6 +67,29 @@ def read(route: Route, document: Document, names: Names) -> ModelCall:
         input_tokens=prompt.length(prompt.turns),
         unseen=prompt.unseen,
     )
+
+
+def _read_texts(prompt: Prompt, document: Document) -> str:
+    """Read everything that holds words; returns the reasoning effort that input items configure."""
+    prompt.say("system", text(document, "instructions"))
+    configured = items_of(prompt, document.get("input"))
+    for tool in items(document, "tools"):
+        content.tool(prompt, tool)
+    _kept_by_the_server(prompt, document)
+    prompt.say_all("system", inner(document, "text").get("format"))
+    if not _PLAIN.issuperset(document):
+        _compatible(prompt, document)
+    return configured
+
+
+def _compatible(prompt: Prompt, document: Document) -> None:
+    """What llama.cpp takes of a chat completion's texts, and the earlier turns that vLLM takes in other forms."""
+    chat.texts_beside(prompt, document)
+    prompt.say_all("user", items(document, "previous_input_messages"))
+    earlier = document.get("previous_response")
+    if earlier is not None:
+        prompt.say_all("assistant", [items(fields(earlier, "previous_response"), "output"), text(earlier, "instructions")])
+        prompt.unseen += 1  # what it holds sealed
 
 
 def _check_offered(document: Document) -> None:
@@ -107,10 +140,12 @@ def read_item(prompt: Prompt, item: Document) -> None:
         for tool in items(item, "tools"):
             content.tool(prompt, tool)
     else:
-        prompt.images += kind == "image_generation_call"
+        if kind == _PICTURE:
+            prompt.images += 1
+            prompt.unseen += item.get("result") is None
         prompt.unseen += kind == "compaction"
         for key, value in item.items():
-            if key not in _OPAQUE:
+            if key not in _OPAQUE and (kind != _PICTURE or key != "result"):  # base64
                 prompt.say_all("assistant", value)
 
 
@@ -122,6 +157,6 @@ def _output(prompt: Prompt, item: Document) -> None:
     if type(output) is list and all(type(part) is dict and "type" in part for part in output):
         content.parts(prompt, "tool", output)
     elif type(output) is dict and output.get("type") == "computer_screenshot":
-        prompt.see()
+        content.image(prompt, output)
     else:
         prompt.say("tool", "\n".join(strings([value for key, value in item.items() if key not in _OPAQUE])))

@@ -11,16 +11,26 @@ from proxy.dialects.reading import count, fields, inner, limit, switch, text, wh
 from proxy.dialects.rewrite import EFFORTS
 from proxy.dialects.wire.strict import malformed
 
-OUTPUT_LIMITS: Final = ("max_tokens", "max_completion_tokens", "n_predict")
-"""`n_predict` is llama.cpp's."""
+COMMON_LIMITS: Final = ("max_tokens", "max_completion_tokens")
+OUTPUT_LIMITS: Final = (*COMMON_LIMITS, "n_predict")
+"""`n_predict` is llama.cpp's, which takes it before the others."""
+
+ANSWERS: Final = ("n", "best_of", "n_cmpl")
+"""vLLM and OpenAI draw `best_of` and return `n`; `n_cmpl` is llama.cpp's, and counts before `n`."""
+
+BUDGETS: Final = ("thinking_budget", "thinking_token_budget", "thinking_budget_tokens", "reasoning_budget_tokens")
+"""Qwen's, vLLM's, and two of llama.cpp's."""
+
+ALL_ALTERNATIVES: Final = 1_000_000
+"""What a negative number of alternatives asks for, more than any vocabulary has: vLLM takes -1 for all of it."""
 
 OTHER_MODELS: Final = ("models", "fallbacks", "model_list")
 """Routers (OpenRouter, LiteLLM) answer from these when the named model fails: a model that nobody judged."""
 
 _REASONING: Final = """
-reasoning_effort reasoning thinking enable_thinking thinking_budget include_reasoning chat_template_kwargs extra_body google
+reasoning_effort reasoning thinking enable_thinking include_reasoning chat_template_kwargs extra_body google
 """
-REASONING: Final = frozenset(_REASONING.split())
+REASONING: Final = frozenset(_REASONING.split()) | frozenset(BUDGETS)
 LOGPROBS: Final = frozenset({"logprobs", "top_logprobs", "prompt_logprobs", "n_probs", "logprob_token_ids", "logprobs_token_ids"})
 
 
@@ -36,10 +46,16 @@ NO_REASONING: Final = Reasoning()
 
 
 def answers(document: Document) -> int:
-    """How many samples are drawn: vLLM and OpenAI draw `best_of` and return `n`."""
-    if "best_of" in document:
-        return max(count(document, "n"), count(document, "best_of"))
+    """How many samples are drawn, by whichever name asks for the most."""
+    if "best_of" in document or "n_cmpl" in document:
+        return max(count(document, name) for name in ANSWERS)
     return count(document, "n")
+
+
+def output_limit(document: Document, names: tuple[str, ...] = COMMON_LIMITS) -> int:
+    """The output limit; 0 where none of `names` gives one, since any other is a limit to some servers only."""
+    most = limit(document, *dict.fromkeys((*names, *OUTPUT_LIMITS)))
+    return most if any(document.get(name) is not None for name in names) else 0
 
 
 def refuse_other_models(document: Document) -> None:
@@ -60,14 +76,15 @@ def reasoning(document: Document) -> Reasoning:
         return NO_REASONING
     effort = text(document, "reasoning_effort")
     nested = document.get("reasoning")
-    budget = limit(document, "thinking_budget")
+    budget = limit(document, *BUDGETS)
     enabled, included = switch(document, "enable_thinking"), switch(document, "include_reasoning")
     asked = enabled or included
     if nested is not None:
         inside = fields(nested, "reasoning")
         effort = highest(effort, text(inside, "effort"))
         budget = max(budget, limit(inside, "max_tokens"))
-        asked = any([asked, switch(inside, "enabled"), text(inside, "summary") != ""])
+        told = text(inside, "summary"), text(inside, "generate_summary"), text(inside, "mode").replace("standard", "")
+        asked = any([asked, switch(inside, "enabled"), *told])
     thinking = document.get("thinking")
     if thinking is not None:
         more, tokens = _thinking(thinking)
@@ -103,7 +120,7 @@ def logprobs(document: Document) -> tuple[bool, int]:
     if asked is None or type(asked) is bool:
         alternatives = 0
     elif type(asked) is int:
-        alternatives = asked  # the legacy completions API gives the number itself
+        alternatives = _alternatives(asked)  # the legacy completions API gives the number itself
     else:
         raise wrong("logprobs", "true, false or an integer")
     wanted = asked is not None and asked is not False
@@ -111,9 +128,13 @@ def logprobs(document: Document) -> tuple[bool, int]:
         if document.get(key) is not None:
             number = whole(document, key)
             wanted = wanted or number != 0 or key == "prompt_logprobs"
-            alternatives = max(alternatives, number)
+            alternatives = max(alternatives, _alternatives(number))
     wanted = wanted or bool(document.get("logprob_token_ids") or document.get("logprobs_token_ids"))
-    return wanted, max(alternatives, 0)
+    return wanted, alternatives
+
+
+def _alternatives(number: int) -> int:
+    return number if number >= 0 else ALL_ALTERNATIVES
 
 
 def streamed(document: Document) -> bool:

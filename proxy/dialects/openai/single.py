@@ -7,7 +7,7 @@ from typing import Any, Final
 from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import Document, Names, Route
 from proxy.dialects.openai import content, sampling
-from proxy.dialects.reading import Prompt, count, fields, items, limit, model, number, optional_whole, switch, text, wrong
+from proxy.dialects.reading import Prompt, count, fields, items, model, number, optional_whole, switch, text, wrong
 
 _PROMPT: Final = "a string, token ids, or a list of them"
 
@@ -31,7 +31,7 @@ def completions(route: Route, document: Document, names: Names) -> ModelCall:
         stream=sampling.streamed(document),
         texts=tuple(prompt.texts),
         turns=turns,
-        max_output_tokens=limit(document, *sampling.OUTPUT_LIMITS),
+        max_output_tokens=sampling.output_limit(document),
         n=sampling.answers(document),
         temperature=number(document, "temperature"),
         seed=optional_whole(document, "seed"),

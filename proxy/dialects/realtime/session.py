@@ -111,6 +111,7 @@ class RealtimeSession:
         prompt.say_all("user", inner(settings, "prompt").get("variables"))
         for transcription in _transcriptions(settings):
             prompt.say("system", text(transcription, "prompt"))
+            prompt.say_all("system", items(transcription, "keywords"))
         thinking = sampling.reasoning(settings)
         temperature = number(settings, "temperature")
         call = self._call
@@ -145,14 +146,29 @@ def _output_limit(settings: Document, before: int) -> int:
     return 0 if "inf" in told.values() else counted
 
 
-def clamp_event(document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
-    """The event within the bounds, and the parameters that changed. A response that leaves its limit out keeps the session's."""
+def clamp_event(document: Document, clamps: Clamps, call: ModelCall) -> tuple[Document, tuple[str, ...]]:
+    """The event within the bounds, and the parameters that changed. `call` is what the event asks for, the session's settings included.
+
+    A response that leaves a parameter out takes the session's, which may have been set when other bounds held.
+    """
     place = SETTINGS.get(document["type"])
     if place is None:
         return document, ()
-    document = dict(document)
-    document[place], changed = apply(document.get(place) or {}, clamps, _BOUNDS)
-    return document, changed
+    settings = document.get(place) or {}
+    if document["type"] == "response.create":
+        settings = _with_inherited(settings, call)
+    settings, changed = apply(settings, clamps, _BOUNDS)
+    return ({**document, place: settings}, changed) if changed else (document, ())
+
+
+def _with_inherited(settings: Document, call: ModelCall) -> Document:
+    settings = dict(settings)
+    if settings.get("temperature") is None and call.temperature is not None:
+        settings["temperature"] = call.temperature
+    reasoning = settings.get("reasoning") or {}
+    if reasoning.get("effort") is None and call.reasoning_effort:
+        settings["reasoning"] = {**reasoning, "effort": call.reasoning_effort}
+    return settings
 
 
 def _lower_limit(settings: Document, most: Any) -> bool:

@@ -7,6 +7,7 @@ from typing import Final
 
 from proxy.dialects.call import ModelCall, Text
 from proxy.dialects.dialect import Document, Names, Route
+from proxy.dialects.openai.sampling import COMMON_LIMITS
 from proxy.dialects.reading import fields, model, text, wrong
 from proxy.dialects.tokens import of_texts
 from proxy.dialects.wire.multipart import Part
@@ -27,7 +28,7 @@ def read_form_call(route: Route, parts: tuple[Part, ...], names: Names) -> Model
     document = plain_fields(parts)
     if any(part.file and part.name not in _FILES for part in parts):
         raise malformed("A field of the form is sent as a file.", "invalid_form")  # some servers read it all the same
-    spoken = tuple(Text("input", words) for words in (text(document, "prompt"),) if words)
+    spoken = tuple(Text("input", words) for words in (text(document, "prompt"), _keywords(parts)) if words)
     files = [len(part.content) for part in parts if part.file]
     heard = route.endpoint.startswith("audio.")
     return ModelCall(
@@ -38,12 +39,18 @@ def read_form_call(route: Route, parts: tuple[Part, ...], names: Names) -> Model
         texts=spoken,
         images=0 if heard else len(files),
         audio=len(files) if heard else 0,
-        n=_count(document, "n"),
+        max_output_tokens=max(_count(document, name, "0") for name in COMMON_LIMITS),
+        n=_count(document, "n", "1"),
         temperature=_number(document, "temperature"),
         logprobs=any(part.name in {"include", "include[]"} and part.content == b"logprobs" for part in parts),
         end_user=text(document, "user"),
         input_tokens=of_texts(spoken) + sum(files) // BYTES_PER_MEDIA_TOKEN,
     )
+
+
+def _keywords(parts: tuple[Part, ...]) -> str:
+    """Words that a transcription is told to expect."""
+    return "\n".join(part.content.decode("utf-8", "replace") for part in parts if part.name in {"keywords", "keywords[]"})
 
 
 def plain_fields(parts: tuple[Part, ...]) -> Document:
@@ -62,10 +69,10 @@ def _switch(document: Document, name: str) -> bool:
     return value in _TRUE
 
 
-def _count(document: Document, name: str) -> int:
-    value = document.get(name, "1")
-    if not (value.isascii() and value.isdigit() and int(value[:10]) > 0 and len(value) < 10):
-        raise wrong(name, "an integer above 0")
+def _count(document: Document, name: str, left_out: str) -> int:
+    value = document.get(name, left_out)
+    if not (value.isascii() and value.isdigit() and int(value[:10]) >= int(left_out) and len(value) < 10):
+        raise wrong(name, f"an integer, {left_out} or above")
     return int(value)
 
 

@@ -19,12 +19,11 @@ _ARN: Final = re.compile(
     re.ASCII,
 )
 """Amazon's resource names, as its SDKs write them into a path. Decoded once more, one leads to no other resource."""
-_NEVER_ENCODED: Final = frozenset("/\\%;?#")
 
 
 def _decode(octet: re.Match[str]) -> str:
     char = chr(int(octet[1], 16))
-    if not "!" <= char <= "~" or char in _NEVER_ENCODED:
+    if char == "/" or _PLAIN.match(f"/{char}") is None:
         raise ambiguous()
     return char
 

@@ -77,7 +77,7 @@ class Responses:
     def opening_events(self) -> list[bytes]:
         """What the model endpoint is told first: bounds for responses that it begins by itself."""
         event = {"type": "session.update", "session": {"type": "realtime"}}
-        document, changed = clamp_event(event, self._opened.clamps)
+        document, changed = clamp_event(event, self._opened.clamps, self._opened.call)
         return [orjson.dumps(document)] if changed else []
 
     async def asked(self, message: bytes) -> bytes | End:
@@ -98,7 +98,7 @@ class Responses:
                 return denied
         if event.call.texts:
             self._show(judged, event.call)
-        document, changed = clamp_event(event.document, judged.clamps)
+        document, changed = clamp_event(event.document, judged.clamps, event.call)
         self._record.clamped = tuple(dict.fromkeys((*self._record.clamped, *changed)))
         return orjson.dumps(document) if changed else message
 

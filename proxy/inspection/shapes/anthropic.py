@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import orjson
 
-from proxy.inspection.shapes.shape import Fate, Json, Shape
+from proxy.inspection.shapes.shape import Fate, Json, Shape, Thoughts
 from proxy.inspection.tally import Tally, count
 
 _REASONING_BLOCKS: Final = frozenset({"thinking", "redacted_thinking"})
@@ -60,13 +60,17 @@ def _maybe(value: Any) -> int | None:
 
 
 class MessageStripper:
-    """Removes thinking blocks; blocks after them move up, since SDKs append a block but look it up by its index."""
+    """Removes thinking blocks; blocks after them move up, since SDKs append a block but look it up by its index.
+
+    A thought between tags, which compatible servers leave in the text where no reasoning parser is set, is removed from it.
+    """
 
     def __init__(self, strips: frozenset[str]) -> None:
         self._reasoning = "reasoning" in strips
         self._moved: dict[int, int] = {}
         """Index upstream to index as forwarded, for the blocks that go through."""
         self._started = 0
+        self._thoughts = Thoughts(strips)
 
     def body(self, answer: Json) -> bool:
         """Strip a whole message."""
@@ -75,7 +79,8 @@ class MessageStripper:
             return False
         kept = [block for block in content if block.get("type") not in _REASONING_BLOCKS]
         answer["content"] = kept
-        return len(kept) < len(content)
+        untagged = [self._thoughts.untag(block, "text") for block in kept if block.get("type") == "text"]
+        return any(untagged) or len(kept) < len(content)
 
     def event(self, event: Json) -> Fate:
         """Strip one event of a stream."""
@@ -95,6 +100,8 @@ class MessageStripper:
         if moved is None:
             return Fate.DROP
         event["index"] = moved
+        if (event.get("delta") or {}).get("type") == "text_delta" and self._thoughts.untag_piece(event["delta"], "text", index):
+            return Fate.CHANGED if event["delta"]["text"] else Fate.DROP
         return Fate.CHANGED if moved != index else Fate.KEEP
 
 

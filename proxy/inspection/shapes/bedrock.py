@@ -7,7 +7,7 @@ from typing import Any, Final
 import orjson
 
 from proxy.inspection.shapes import anthropic, openai
-from proxy.inspection.shapes.shape import Fate, Json, Shape, drop, moved_index
+from proxy.inspection.shapes.shape import Fate, Json, Shape, Thoughts, drop, moved_index
 from proxy.inspection.tally import Tally, count
 
 _METRICS: Final = "amazon-bedrock-invocationMetrics"
@@ -18,6 +18,9 @@ _EVENTS: Final = frozenset({"messageStart", "contentBlockStart", "contentBlockDe
 
 _NATIVE_KEYS: Final = frozenset({"additionalModelResponseFields"})
 """Any part of the maker's own answer that the caller asked for by its path, reasoning and log-probabilities included."""
+
+_TEXTS: Final = ("generation", "outputText", "text")
+"""Where makers without a shape of their own put the text."""
 
 _LOGPROB_KEYS: Final = openai.LOGPROB_KEYS | {"likelihood", "token_likelihoods"}
 """Cohere's names beside OpenAI's."""
@@ -78,15 +81,23 @@ def _read_block(block: Json, tally: Tally) -> None:
 def _read_makers(event: Json, tally: Tally) -> None:
     """Llama (generation), Titan (outputText, results), Mistral (outputs), Cohere (text, generations)."""
     for part in _makers_parts(event):
-        for key in ("generation", "outputText", "text"):
+        for key in _TEXTS:
             tally.wrote(part.get(key))
-        tally.finished(part.get("stop_reason") or part.get("completionReason") or part.get("finish_reason"))
+        tally.finished(_reason(part))
     prompt: Any = event.get("prompt_token_count", event.get("inputTextTokenCount"))
     written: Any = event.get("generation_token_count", event.get("totalOutputTextTokenCount"))
     if written is None and event.get("results"):
         written = sum(count(result.get("tokenCount")) for result in event["results"])
     if prompt is not None or written is not None:
         tally.report(prompt=None if prompt is None else count(prompt), output=None if written is None else count(written))
+
+
+def _reason(part: Json) -> Any:
+    return part.get("stop_reason") or part.get("completionReason") or part.get("finish_reason")
+
+
+def _ends(part: Json) -> bool:
+    return bool(_reason(part))
 
 
 def _makers_parts(event: Json) -> tuple[Json, ...]:
@@ -101,6 +112,7 @@ class BlockStripper:
         self._logprobs = "logprobs" in strips
         self._anthropic = anthropic.MessageStripper(strips)
         self._openai = openai.AnswerStripper(strips)
+        self._thoughts = Thoughts(strips)
         self._gone: set[int] = set()
         """Indices of reasoning blocks, as the upstream counts."""
 
@@ -111,12 +123,14 @@ class BlockStripper:
         if "choices" in answer:
             return self._openai.body(answer)
         changed = self._makers_own(answer)
+        changed |= self._reasoning and self._makers_texts(answer, streamed=False)
         message = (answer.get("output") or {}).get("message") or {}
         content = message.get("content")
         if not self._reasoning or not content:
             return changed
-        message["content"] = [block for block in content if "reasoningContent" not in block]
-        return changed or len(message["content"]) < len(content)
+        message["content"] = kept = [block for block in content if "reasoningContent" not in block]
+        untagged = [self._thoughts.untag(block, "text") for block in kept if "text" in block]
+        return changed or any(untagged) or len(kept) < len(content)
 
     def event(self, event: Json) -> Fate:
         """Strip one event of a stream. Converse starts no reasoning block: the first delta tells what a block is."""
@@ -133,8 +147,21 @@ class BlockStripper:
             self._gone.add(index)
         if index in self._gone:
             return Fate.DROP
+        if "text" in (inner.get("delta") or {}) and self._thoughts.untag_piece(inner["delta"], "text", index):
+            if not inner["delta"]["text"]:
+                return Fate.DROP
+            changed = True
+        changed |= self._makers_texts(inner, streamed=True)
         changed |= moved_index(inner, "contentBlockIndex", self._gone)
         return Fate.CHANGED if changed else Fate.KEEP
+
+    def _makers_texts(self, answer: Json, *, streamed: bool) -> bool:
+        changed = False
+        for place, part in enumerate(_makers_parts(answer)):
+            for key in _TEXTS:
+                if key in part:
+                    changed |= self._thoughts.untag_piece(part, key, (place, key), last=not streamed or _ends(part))
+        return changed
 
     def _makers_own(self, answer: Json) -> bool:
         changed = drop(answer, _NATIVE_KEYS)

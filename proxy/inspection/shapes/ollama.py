@@ -6,7 +6,7 @@ from typing import Final
 
 import orjson
 
-from proxy.inspection.shapes.shape import OPEN_THOUGHT, Fate, Json, LeadingThought, Shape, drop
+from proxy.inspection.shapes.shape import Fate, Json, Shape, Thoughts, drop
 from proxy.inspection.tally import Tally, count
 
 _REASONING_KEYS: Final = frozenset({"thinking"})
@@ -37,7 +37,7 @@ class ThinkingStripper:
     def __init__(self, strips: frozenset[str]) -> None:
         self._reasoning = "reasoning" in strips
         self._logprobs = "logprobs" in strips
-        self._thought = LeadingThought(opened=OPEN_THOUGHT in strips)
+        self._thoughts = Thoughts(strips)
 
     def body(self, answer: Json) -> bool:
         """Strip a whole answer."""
@@ -51,12 +51,7 @@ class ThinkingStripper:
 
     def _untag(self, answer: Json) -> bool:
         holder, key = (answer["message"], "content") if "message" in answer else (answer, "response")
-        text = holder.get(key)
-        kept = self._thought.kept_of(text, last=bool(answer.get("done")))
-        if kept == (text or ""):
-            return False
-        holder[key] = kept
-        return True
+        return self._thoughts.untag_piece(holder, key, "", last=bool(answer.get("done")))
 
     def event(self, event: Json) -> Fate:
         """A line that only held thinking is dropped."""

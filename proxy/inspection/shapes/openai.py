@@ -7,7 +7,7 @@ from typing import Final
 import orjson
 
 from proxy.inspection.shapes import responses
-from proxy.inspection.shapes.shape import OPEN_THOUGHT, Fate, Json, LeadingThought, Shape, drop, report_openai_usage
+from proxy.inspection.shapes.shape import Fate, Json, Shape, Thoughts, drop, report_openai_usage
 from proxy.inspection.tally import Tally, count
 
 REASONING_KEYS: Final = frozenset({"reasoning_content", "reasoning", "reasoning_details", "thinking_blocks", "thinking"})
@@ -25,9 +25,6 @@ _USAGE_CHUNK_KEYS: Final = frozenset(
     {"id", "object", "created", "model", "choices", "service_tier", "system_fingerprint", "obfuscation", "timings"}
 )
 """What the chunk that only tells usage has besides (timings: llama.cpp): anything more (Azure's filter results) has to be forwarded."""
-
-_MAX_CHOICES: Final = 1024
-"""OpenAI gives at most 128; each costs memory while a stream lasts."""
 
 _THINKING_PARTS: Final = frozenset({"thinking", "reasoning"})
 """Types of content parts that are reasoning (Mistral sends content as a list)."""
@@ -89,8 +86,7 @@ class ChatStripper:
         self._reasoning = "reasoning" in strips
         self._logprobs = "logprobs" in strips
         self._usage = "usage" in strips
-        self._opened = OPEN_THOUGHT in strips
-        self._thoughts: dict[int, LeadingThought] = {}
+        self._thoughts = Thoughts(strips)
 
     def body(self, answer: Json) -> bool:
         """A body keeps its usage: only a stream's is ever forced."""
@@ -98,7 +94,7 @@ class ChatStripper:
         for choice in answer.get("choices") or ():
             changed |= self._choice(choice, choice.get("message"))
             if self._reasoning:
-                changed |= _untag(choice, choice.get("message"), self._leading(choice), last=True)
+                changed |= self._untag(choice, choice.get("message"))
         return changed
 
     def event(self, event: Json) -> Fate:
@@ -112,7 +108,7 @@ class ChatStripper:
         for choice in event.get("choices") or ():
             removed = self._choice(choice, choice.get("delta"))
             if self._reasoning:
-                removed |= _untag(choice, choice.get("delta"), self._thought(choice), last=bool(choice.get("finish_reason")))
+                removed |= self._untag(choice, choice.get("delta"), streamed=True)
             changed |= removed
             if not (removed and _is_empty(choice)):
                 kept.append(choice)
@@ -122,18 +118,16 @@ class ChatStripper:
             event["choices"] = kept
         return Fate.CHANGED if changed else Fate.KEEP
 
-    def _thought(self, choice: Json) -> LeadingThought:
-        index = choice.get("index", 0)
-        thought = self._thoughts.get(index)
-        if thought is None:
-            if len(self._thoughts) >= _MAX_CHOICES:
-                raise ValueError("more choices than any API gives")
-            thought = self._thoughts[index] = self._leading(choice)
-        return thought
-
-    def _leading(self, choice: Json) -> LeadingThought:
-        """A raw completion went through no chat template that could have opened a thought."""
-        return LeadingThought(opened=self._opened and "text" not in choice)
+    def _untag(self, choice: Json, message: Json | None, *, streamed: bool = False) -> bool:
+        """Remove a thought between tags from a choice's text; true if that changed anything."""
+        holder, key = (choice, "text") if message is None else (message, "content")
+        if type(holder.get(key)) is list:
+            return False
+        if streamed:
+            changed = self._thoughts.untag_piece(holder, key, choice.get("index", 0), last=_ends(choice))
+        else:
+            changed = self._thoughts.untag(holder, key)
+        return changed and (drop(choice, LOGPROB_KEYS) or True)
 
     def _envelope(self, holder: Json) -> bool:
         changed = self._logprobs and drop(holder, LOGPROB_KEYS)
@@ -149,18 +143,9 @@ class ChatStripper:
         return (logprobs and drop(choice, LOGPROB_KEYS)) or changed
 
 
-def _untag(choice: Json, message: Json | None, thought: LeadingThought, *, last: bool) -> bool:
-    """Remove a thought between tags from a choice's text; true if that changed anything."""
-    holder, key = (choice, "text") if message is None else (message, "content")
-    text = holder.get(key)
-    if type(text) is list:
-        return False
-    kept = thought.kept_of(text, last=last)
-    if kept == (text or ""):
-        return False
-    holder[key] = kept
-    drop(choice, LOGPROB_KEYS)
-    return True
+def _ends(choice: Json) -> bool:
+    """It is the last of its choice; DeepSeek's on Bedrock have another name for it."""
+    return bool(choice.get("finish_reason") or choice.get("stop_reason"))
 
 
 def strip_message(message: Json) -> bool:
@@ -179,7 +164,7 @@ def strip_message(message: Json) -> bool:
 
 
 def _is_empty(choice: Json) -> bool:
-    if choice.get("finish_reason") or choice.get("text"):
+    if _ends(choice) or choice.get("text"):
         return False
     return not any((choice.get("delta") or {}).values())
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import orjson
 
-from proxy.inspection.shapes.shape import Fate, Json, drop, moved_index, report_openai_usage
+from proxy.inspection.shapes.shape import Fate, Json, Thoughts, drop, moved_index, report_openai_usage
 from proxy.inspection.tally import Tally
 
 _OVER: Final = frozenset({"completed", "incomplete", "failed", "cancelled"})
@@ -14,6 +14,10 @@ _OVER: Final = frozenset({"completed", "incomplete", "failed", "cancelled"})
 
 _RAW_KEYS: Final = frozenset({"input_messages", "output_messages"})
 """vLLM's copies of what went through the model, token by token."""
+
+_TEXT: Final = "output_text"
+_TEXT_DELTA: Final = "response.output_text.delta"
+_TEXT_DONE: Final = "response.output_text.done"
 
 
 def read(event: Json, tally: Tally) -> None:
@@ -53,12 +57,15 @@ def _read_item(item: Json, tally: Tally) -> None:
 class ResponseStripper:
     """Removes reasoning items; items after them move up, since SDKs append an item but look it up by its index.
 
+    A thought between tags, which vLLM and SGLang leave in the text where no reasoning parser is set, is removed from it. Text that ends
+    in what might have become a tag is told by the events that repeat the whole of it.
     `sequence_number` stays as it is: it names a place in the upstream's stream, from which a client may ask to go on.
     """
 
     def __init__(self, strips: frozenset[str]) -> None:
         self._reasoning = "reasoning" in strips
         self._logprobs = "logprobs" in strips
+        self._thoughts = Thoughts(strips)
         self._gone: set[int] = set()
         """Output indices of reasoning items, as the upstream counts."""
 
@@ -84,10 +91,16 @@ class ResponseStripper:
         if event.get("item"):
             changed |= self._item(event["item"])
         if event.get("part"):
-            changed |= self._logprobs_of(event["part"])
+            changed |= self._part(event["part"])
         if self._reasoning:
             if self._is_reasoning(event):
                 return Fate.DROP
+            if event.get("type") == _TEXT_DONE:
+                changed |= self._untag(event)
+            elif event.get("type") == _TEXT_DELTA and self._untag_delta(event):
+                if not event["delta"]:
+                    return Fate.DROP
+                changed = True
             changed |= moved_index(event, "output_index", self._gone)
         return Fate.CHANGED if changed else Fate.KEEP
 
@@ -104,10 +117,22 @@ class ResponseStripper:
         return reasoning or index in self._gone
 
     def _item(self, item: Json) -> bool:
-        changed = False
+        changed = self._logprobs_of(item)  # where vLLM has them
         for part in item.get("content") or ():
-            changed |= self._logprobs_of(part)
+            changed |= self._part(part)
         return changed
+
+    def _part(self, part: Json) -> bool:
+        changed = self._reasoning and part.get("type") == _TEXT and self._untag(part)
+        return self._logprobs_of(part) or changed
+
+    def _untag(self, holder: Json) -> bool:
+        """Remove a thought between tags from a whole text."""
+        return self._thoughts.untag(holder, "text") and _unspelt(holder)
+
+    def _untag_delta(self, event: Json) -> bool:
+        place = event.get("output_index"), event.get("content_index")
+        return self._thoughts.untag_piece(event, "delta", place) and _unspelt(event)
 
     def _logprobs_of(self, holder: Json) -> bool:
         """Empty the list instead of removing it: the SDKs declare it as required."""
@@ -116,3 +141,10 @@ class ResponseStripper:
             return False
         holder["logprobs"] = []
         return True
+
+
+def _unspelt(holder: Json) -> bool:
+    """Remove the log-probabilities of a text that lost a thought, since they spell it. Always true."""
+    if holder.get("logprobs"):
+        holder["logprobs"] = []
+    return True

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
 
+from proxy.dialects.wire.thoughts import TAGS
 from proxy.inspection.tally import Tally, count
 
 Json = dict[str, Any]
@@ -114,17 +115,15 @@ OPEN_THOUGHT: Final = "open thought"
 class LeadingThought:
     """Text that opens with a tag around a thought.
 
-    `<think>` is what llama.cpp, vLLM and Ollama relay when no reasoning parser is set, `<thought>` what Gemini's compatible paths write,
-    `<reasoning>` what Bedrock's InvokeModel puts before the answers of gpt-oss.
-    Without the opening tag, which some chat templates put into the prompt, a thought looks like any other text: OPEN_THOUGHT tells.
+    Without the opening tag, which some chat templates and prompts put before it, a thought looks like any other text: OPEN_THOUGHT tells.
     """
 
-    __slots__ = ("_closing", "_held", "_over")
+    __slots__ = ("_closings", "_held", "_over")
 
     def __init__(self, *, opened: bool = False) -> None:
-        """`opened`: the prompt ended with <think>, so that the text begins inside the thought."""
+        """`opened`: the prompt ended with an opening tag, so that the text begins inside the thought."""
         self._held = ""
-        self._closing = _TAGS["<think>"] if opened else ""
+        self._closings = _CLOSINGS if opened else ()
         """What ends the thought that has begun."""
         self._over = False
 
@@ -134,22 +133,26 @@ class LeadingThought:
             return text
         self._held += text
         while True:
-            if not self._closing:
+            if not self._closings:
                 begun = self._held.lstrip()
-                opened = next((tag for tag in _TAGS if begun.startswith(tag)), "")
+                opened = next((tag for tag in TAGS if begun.startswith(tag)), "")
                 if not opened:
-                    return "" if any(tag.startswith(begun) for tag in _TAGS) and len(self._held) < _MAX_HELD_CHARS else self.end()
-                self._closing = _TAGS[opened]
+                    return "" if any(tag.startswith(begun) for tag in TAGS) and len(self._held) < _MAX_HELD_CHARS else self.end()
+                self._closings = (TAGS[opened],)
                 self._held = begun.removeprefix(opened)
-            thought, closed, answer = self._held.partition(self._closing)
-            if not closed:
-                self._held = thought[1 - len(self._closing) :]
+            ends = [(at, closing) for closing in self._closings if (at := self._held.find(closing)) >= 0]
+            if not ends:
+                self._held = self._held[1 - max(map(len, self._closings)) :]
                 return ""
-            self._closing, self._held = "", answer  # which may open with another one: some servers wrap every piece
+            at, closing = min(ends)
+            self._closings, self._held = (
+                (),
+                self._held[at + len(closing) :],
+            )  # which may open with another one: some servers wrap every piece
 
     def end(self) -> str:
         """What was held back and turned out to be no tag."""
-        held = "" if self._closing or self._over else self._held
+        held = "" if self._closings or self._over else self._held
         self._over = True
         return held
 
@@ -158,7 +161,39 @@ class LeadingThought:
         return self.feed(text if type(text) is str else "") + (self.end() if last else "")
 
 
-_TAGS: Final = {"<think>": "</think>", "<thought>": "</thought>", "<reasoning>": "</reasoning>"}
+class Thoughts:
+    """Removes the thoughts between tags from the texts of one answer: a whole one at a time, or each as its pieces come."""
+
+    __slots__ = ("_begun", "_opened")
+
+    def __init__(self, strips: frozenset[str]) -> None:
+        self._opened = OPEN_THOUGHT in strips
+        self._begun: dict[Any, LeadingThought] = {}
+
+    def untag(self, holder: Json, key: str) -> bool:
+        """Remove the thought from a whole text in place; true if there was one."""
+        return _put(holder, key, LeadingThought(opened=self._opened).kept_of(holder.get(key), last=True))
+
+    def untag_piece(self, holder: Json, key: str, place: Any, *, last: bool = False) -> bool:
+        """The same with a piece of the text that is streamed at `place`. Raises ValueError for more texts than any API gives."""
+        if place not in self._begun:
+            if len(self._begun) >= _MAX_TEXTS:
+                raise ValueError("more texts than any API gives")
+            self._begun[place] = LeadingThought(opened=self._opened)
+        return _put(holder, key, self._begun[place].kept_of(holder.get(key), last=last))
+
+
+def _put(holder: Json, key: str, kept: str) -> bool:
+    if kept == (holder.get(key) or ""):
+        return False
+    holder[key] = kept
+    return True
+
+
+_MAX_TEXTS: Final = 1024
+"""OpenAI gives at most 128 choices; each text costs memory while a stream lasts."""
+
+_CLOSINGS: Final = tuple(TAGS.values())
 _MAX_HELD_CHARS: Final = 256
 """White space held back before a tag."""
 

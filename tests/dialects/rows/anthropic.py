@@ -56,8 +56,12 @@ MESSAGES = Row(
         "reasoning": (
             Probe(("thinking",), {"type": "enabled", "budget_tokens": 2000}, True),
             Probe(("thinking", "type"), "adaptive", True),
+            Probe(("chat_template_kwargs", "enable_thinking"), True, True),
         ),
-        "reasoning_effort": (Probe(("output_config", "effort"), "high", "high"),),
+        "reasoning_effort": (
+            Probe(("output_config", "effort"), "high", "high"),
+            Probe(("chat_template_kwargs", "reasoning_effort"), "high", "high"),
+        ),
         "reasoning_budget": (Probe(("thinking",), {"type": "enabled", "budget_tokens": 2000}, 2000),),
         "end_user": (Probe(("metadata", "user_id"), "someone", "someone"),),
         "unseen": (
@@ -76,6 +80,8 @@ MESSAGES = Row(
         (("tools",), [{"name": "f", "description": CANARY}]),
         (("tools",), [{"name": "f", "input_schema": {"properties": {"a": {"description": CANARY}}}}]),
         (("context_management",), {"edits": [{"type": "compact_20260112", "instructions": CANARY}]}),
+        (("chat_template_kwargs",), {"x": CANARY}),
+        (("compaction",), {"type": "summarize", "instructions": CANARY}),
         (("output_config", "format"), {"type": "json_schema", "schema": {"description": CANARY}}),
     ),
     never="audio n seed logprobs top_logprobs",

@@ -61,6 +61,8 @@ CONVERSE = Row(
         ),
         "unseen": (
             Probe(("promptVariables",), {"a": {"text": "b"}}, 1),
+            Probe(("messages", 0, "content"), [{"image": {"format": "png", "source": {"s3Location": {"uri": "s3://b/k"}}}}], 1),
+            Probe(("messages", 0, "content"), [{"audio": {"format": "wav", "source": {"s3Location": {"uri": "s3://b/k"}}}}], 1),
             Probe(("messages", 0, "content"), [{"document": {"name": "d", "format": "pdf", "source": {"bytes": "AA"}}}], 1),
         ),
     },

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from tests.dialects.corpus import CANARY, Path, Probe, Row, as_events, as_form, as_line, as_params
-from tests.dialects.rows import anthropic, openai
+from tests.dialects.rows import anthropic, openai, responses
 
 _MODEL = (Probe(("model",), "m-form", "m-form"),)
-_UNKNOWN_TO_FORMS = "max_output_tokens seed top_logprobs reasoning reasoning_effort reasoning_budget tools tool_results turns unseen"
+_UNKNOWN_TO_FORMS = "seed top_logprobs reasoning reasoning_effort reasoning_budget tools tool_results turns unseen"
 _SPOKEN: dict[str, tuple[Probe, ...]] = {
     "model": _MODEL,
     "stream": (Probe(("stream",), "true", True), Probe(("stream",), "True", True)),
+    "max_output_tokens": (Probe(("max_tokens",), "77", 77), Probe(("max_completion_tokens",), "78", 78)),
     "audio": (Probe(("file",), b"RIFF", 1),),
     "temperature": (Probe(("temperature",), "0.25", 0.25),),
     "n": (Probe(("n",), "3", 3),),
@@ -22,7 +23,7 @@ TRANSCRIPTION = Row(
     path="/v1/audio/transcriptions",
     least={"prompt": "a hint"},
     probes=_SPOKEN,
-    words=((("prompt",), CANARY),),
+    words=((("prompt",), CANARY), (("keywords[]",), [CANARY])),
     never=f"{_UNKNOWN_TO_FORMS} images",
     carry=as_form,
 )
@@ -41,12 +42,13 @@ REALTIME_WORDS: tuple[tuple[Path, Any], ...] = (
     (("session", "instructions"), CANARY),
     (("session", "tools"), [{"type": "function", "name": "f", "description": CANARY}]),
     (("session", "audio"), {"input": {"transcription": {"prompt": CANARY}}}),
+    (("session", "audio"), {"input": {"transcription": {"keywords": [CANARY]}}}),
     (("session", "prompt"), {"id": "pmpt_1", "variables": {"topic": CANARY}}),
     (("response", "instructions"), CANARY),
     (("response", "prompt"), {"id": "pmpt_1", "variables": {"topic": CANARY}}),
     (("item",), {"type": "message", "role": "user", "content": [{"type": "input_audio", "audio": "AA", "transcript": CANARY}]}),
-    *((("item",), item) for item in openai.ITEMS),
-    *((("response", "input"), [item]) for item in openai.ITEMS),
+    *((("item",), item) for item in responses.ITEMS),
+    *((("response", "input"), [item]) for item in responses.ITEMS),
 )
 
 

@@ -56,6 +56,7 @@ GENERATE = Row(
         "unseen": (
             Probe(("cachedContent",), "cachedContents/1", 1),
             Probe(("cached_content",), "cachedContents/1", 1),
+            Probe(("continuationToken",), "AA", 1),
             Probe(("contents", 0, "parts"), [{"fileData": {"mimeType": "image/png", "fileUri": "u"}}], 1),
             Probe(("contents", 0, "parts"), [{"inlineData": {"mimeType": "application/pdf", "data": "AA"}}], 1),
         ),
@@ -69,6 +70,7 @@ GENERATE = Row(
         (("tools",), [{"functionDeclarations": [{"name": "f", "parameters": {"properties": {"a": {"description": CANARY}}}}]}]),
         (("generationConfig", "responseSchema"), {"description": CANARY}),
         (("generation_config", "response_json_schema"), {"description": CANARY}),
+        (("generationConfig", "audioTranscriptionConfig"), {"sourceText": CANARY}),
     ),
     never="end_user",
 )

@@ -25,7 +25,7 @@ def _evasions(path: str) -> list[str]:
         f"{head}%2f{tail}", f"{head}%252f{tail}", f"{head}\\{tail}", f"{head}%5c{tail}", path + ";a=b", path + "%3b", path + "%00",
         path + "\x00", path + "%20", path + " ", path + "\t", path + "\r\n", path + "%0d%0a", path + "%zz", path + "%", path + "%2", path + "%c3%a9",
         path + "é", path + "%ff", path + "#x", path + "%23", path + "?x", path + "%3f", path + "|", path + "[x]", path + "{x}", path + "<x>",
-        path + '"', path + "^", path + "`", path + "\x7f", path + "%7f", path + "%25", path + "%2525", "/" + path, "http://evil" + path, path[1:],
+        path + '"', path + "^", path + "`", path + "\x7f", path + "%7f", path + "%5e", path + "%7Bx%7D", path + "%25", path + "%2525", "/" + path, "http://evil" + path, path[1:],
         path.replace("/", "\u2215", 1), path.replace("/", "/\u2025/", 1), "/..%2f" + path[1:], "*", "",
     ]  # fmt: skip
 

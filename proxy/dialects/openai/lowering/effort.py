@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from proxy.dialects.dialect import Document
 from proxy.dialects.gemini import clamps as gemini
-from proxy.dialects.rewrite import bound, bound_effort, drop, lowered, nested
+from proxy.dialects.openai.sampling import BUDGETS
+from proxy.dialects.rewrite import bound, bound_all, bound_effort, drop, lowered, nested
 
-_REASONING_FAMILIES: Final = ("o1", "o3", "o4", "gpt-5")
+_REASONING_FAMILIES: Final = ("o1", "o3", "o4", "gpt-5", "gpt-6", "gpt-7", "gpt-8", "gpt-9")
 """OpenAI's own models that refuse `max_tokens` and take a reasoning effort; every compatible server takes `max_tokens`."""
 
 _DEFAULT: Final = "medium"
 """What those models do when the effort is left out."""
 
-_SWITCHES: Final = frozenset({"enable_thinking", "include_reasoning", "thinking_budget"})
+_RESTING: Final = re.compile(r"gpt-5\.[12](?!.*(?:codex|pro))")
+"""Those of them that don't reason unless an effort is given (API reference): setting one would raise it."""
+
+_SWITCHES: Final = frozenset({"enable_thinking", "include_reasoning", *BUDGETS})
 _NO_EFFORT: Final = {"effort": "none"}
-_NESTED_EFFORT: Final = (("reasoning", "effort"), ("chat_template_kwargs", "reasoning_effort"))
+TEMPLATE: Final = "chat_template_kwargs"
+_NESTED_EFFORT: Final = (("reasoning", "effort"), (TEMPLATE, "reasoning_effort"))
 _NESTED_BUDGET: Final = (("reasoning", "max_tokens"), ("thinking", "budget_tokens"))
 
 
@@ -26,10 +32,15 @@ def reasons(document: Document) -> bool:
     return isinstance(name, str) and name.startswith(_REASONING_FAMILIES)
 
 
+def _chooses_more(document: Document, most: str) -> bool:
+    """Whether the model would choose an effort above `most` by itself."""
+    return reasons(document) and _RESTING.match(document["model"]) is None and lowered(_DEFAULT, most)
+
+
 def chat(document: Document, most: str) -> bool:
     """Lower the effort; inserted only for models known to take one, since others refuse it."""
     changed = lower(document, most)
-    if reasons(document) and document.get("reasoning_effort") is None and document.get("reasoning") is None and lowered(_DEFAULT, most):
+    if document.get("reasoning_effort") is None and document.get("reasoning") is None and _chooses_more(document, most):
         document["reasoning_effort"] = most
         return True
     return changed
@@ -39,7 +50,7 @@ def responses(document: Document, most: str) -> bool:
     """Lower the effort of a Responses request, also where an input item configures it; inserted as for chat."""
     changed = _lower_items(document, most)
     changed = lower(document, most) or changed
-    if reasons(document) and (document.get("reasoning") or {}).get("effort") is None and lowered(_DEFAULT, most):
+    if (document.get("reasoning") or {}).get("effort") is None and _chooses_more(document, most):
         nested(document, "reasoning")["effort"] = most
         return True
     return changed
@@ -47,7 +58,7 @@ def responses(document: Document, most: str) -> bool:
 
 def budget(document: Document, most: int) -> bool:
     """Lower the thinking tokens."""
-    changed = bound(document, "thinking_budget", most)
+    changed = bound_all(document, BUDGETS, most)
     for google in _googles(document):
         changed = gemini.lower_budget(google, most) or changed
     for key, inside in _NESTED_BUDGET:
@@ -106,8 +117,18 @@ def _switch_off(document: Document) -> bool:
     if document.get("thinking") not in (None, False, {"type": "disabled"}):
         document["thinking"] = {"type": "disabled"}
         changed = True
-    template = _inside(document, "chat_template_kwargs")
-    if template.get("thinking") or template.get("enable_thinking"):
-        document["chat_template_kwargs"] = {**template, "thinking": False, "enable_thinking": False}
-        changed = True
-    return changed
+    return _template_off(document) or changed
+
+
+def lower_template(document: Document, most: str) -> bool:
+    """Lower what the chat template is told of reasoning."""
+    changed = bound_effort(document, "reasoning_effort", most, inside=TEMPLATE)
+    return (most == "none" and _template_off(document)) or changed
+
+
+def _template_off(document: Document) -> bool:
+    template = _inside(document, TEMPLATE)
+    if not (template.get("thinking") or template.get("enable_thinking")):
+        return False
+    document[TEMPLATE] = {**template, "thinking": False, "enable_thinking": False}
+    return True

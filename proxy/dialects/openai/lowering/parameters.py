@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from proxy.dialects.dialect import Clamps, Document, Route
 from proxy.dialects.openai.lowering import effort
-from proxy.dialects.openai.sampling import LOGPROBS, OUTPUT_LIMITS
+from proxy.dialects.openai.sampling import ANSWERS, COMMON_LIMITS, LOGPROBS, OUTPUT_LIMITS
 from proxy.dialects.rewrite import DEFAULT_TEMPERATURE, Bound, apply, bound, bound_all, bound_or_set, drop
 
 _LOGPROBS_INCLUDED: Final = "message.output_text.logprobs"
@@ -28,27 +28,24 @@ def images(_route: Route, document: Document, clamps: Clamps) -> tuple[Document,
 
 
 def _max_tokens(document: Document, most: int) -> bool:
-    present = [name for name in OUTPUT_LIMITS if document.get(name) is not None]
-    if not present:
+    changed = bound_all(document, OUTPUT_LIMITS, most)
+    if all(document.get(name) is None for name in COMMON_LIMITS):
         document["max_completion_tokens" if effort.reasons(document) else "max_tokens"] = most
         return True
-    return bound_all(document, present, most)
+    return changed
 
 
 def _max_output_tokens(document: Document, most: int) -> bool:
-    return bound_or_set(document, "max_output_tokens", most)
+    changed = bound_all(document, OUTPUT_LIMITS, most)
+    return bound_or_set(document, "max_output_tokens", most) or changed
 
 
 def _samples(document: Document, most: int) -> bool:
-    return bound_all(document, ("n", "best_of"), most)
+    return bound_all(document, ANSWERS, most)
 
 
 def _images(document: Document, most: int) -> bool:
     return bound(document, "n", most)
-
-
-def _included_alternatives(document: Document, most: int) -> bool:
-    return bound(document, "top_logprobs", most)
 
 
 def _temperature(document: Document, most: float) -> bool:
@@ -70,7 +67,7 @@ def fewer_alternatives(document: Document, most: int) -> bool:
 
 
 def _no_included_logprobs(document: Document, _: Any) -> bool:
-    dropped = drop(document, frozenset({"top_logprobs"}))
+    dropped = no_logprobs(document)
     included = document.get("include") or []
     if _LOGPROBS_INCLUDED not in included:
         return dropped
@@ -91,7 +88,8 @@ _RESPONSES: Final[dict[str, Bound]] = {
     **_SHARED,
     "max_tokens": _max_output_tokens,
     "logprobs": _no_included_logprobs,
-    "top_logprobs": _included_alternatives,
+    "n": _samples,
+    "top_logprobs": fewer_alternatives,
     "reasoning_effort": effort.responses,
 }
 _IMAGES: Final[dict[str, Bound]] = {"n": _images}
