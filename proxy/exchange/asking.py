@@ -48,7 +48,7 @@ async def read(request: web.BaseRequest, down: Downstream, head: Head, route: Ro
     """Read the body and what it asks for. Raises CallerError."""
     cap = caps.upload_bytes if route.kind is RouteKind.UPLOAD else caps.body_bytes
     began = perf_counter()
-    if head.expects_continue and 0 <= head.length <= cap:
+    if head.expects_continue and head.length <= cap:
         down.send_continue()
     raw = await read_body(request.content, head, cap, caps.body_s)
     waited_s = perf_counter() - began

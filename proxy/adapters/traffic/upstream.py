@@ -13,13 +13,13 @@ import asyncio
 import ssl
 from collections.abc import Callable
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from aiohttp import ClientError, ClientRequest, ClientTimeout, DummyCookieJar, TCPConnector
 from aiohttp.client import ClientSession
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
-from aiohttp.http_exceptions import BadStatusLine, HttpProcessingError
+from aiohttp.http_exceptions import BadHttpMessage, BadStatusLine, HttpProcessingError
 from aiohttp.http_parser import RawResponseMessage
 from aiohttp.streams import StreamReader
 from yarl import URL
@@ -43,11 +43,23 @@ class Wire(ResponseHandler):
 
     served: int = 0
     answering: bool = False
+    idle: bool = False
+    """Given back: nobody waits for an answer on it."""
+
+    def set_response_params(self, **params: Any) -> None:
+        """An answer is waited for from here on, whoever sends the request."""
+        self.idle = False
+        super().set_response_params(**params)
 
     def data_received(self, data: bytes) -> None:
-        """Note that an answer has begun: after this nothing may be sent twice."""
+        """Note that an answer has begun: after this nothing may be sent twice.
+
+        What comes while nobody waits would be taken for the next answer, and each client would then get the one before it.
+        """
+        if self.idle:
+            return self.abort()
         self.answering = True
-        super().data_received(data)
+        return super().data_received(data)
 
 
 class Answer(NamedTuple):
@@ -70,10 +82,13 @@ class Answer(NamedTuple):
     def done(self) -> None:
         """Give the connection back. One whose request wasn't fully sent, or with bytes left over, is closed instead."""
         transport = self.connection.transport
+        wire = self.connection.protocol
         if transport is None or transport.get_write_buffer_size():
             _drop(self.connection)
-        else:
-            self.connection.release()
+            return
+        assert isinstance(wire, Wire)  # noqa: S101 - the connector's factory makes no other kind
+        wire.idle = True
+        self.connection.release()
 
     def abort(self) -> None:
         """Drop the connection, so that the model endpoint stops generating."""
@@ -206,13 +221,16 @@ class Upstream:
 
 
 async def _answer_head(wire: Wire) -> tuple[RawResponseMessage, StreamReader]:
-    """The head of the answer. Raises BadStatusLine for a status that is none."""
+    """The head of the answer. Raises HttpProcessingError for a status that is none, and for a coding under which its body can't be read."""
     message, payload = await wire.read()
     while message.code in INTERIM:
         wire.start_timeout()  # an interim answer ends the waiting as any other does
         message, payload = await wire.read()
     if not FIRST_STATUS <= message.code <= LAST_STATUS:
         raise BadStatusLine(str(message.code))
+    codings = [value for name, value in message.raw_headers if name.lower() == b"transfer-encoding"]
+    if codings and b"".join(codings).lower() != b"chunked":  # relayed, it would be said of nothing: the client gets a framing of ours
+        raise BadHttpMessage("a transfer coding that nobody asked for")
     return message, payload
 
 
