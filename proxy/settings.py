@@ -68,7 +68,7 @@ class Admin(Section):
 class Inject(Section):
     """A header added on the way to the upstream, so that clients never hold its credential."""
 
-    header: str = Field("authorization", description="Header name; the client's own header of that name is removed.")
+    header: str = Field("authorization", description="Header name; the client's own is removed, and with a credential all of the client's.")
     value_env: str = Field("", description="Environment variable that holds the value.")
     value_file: Path | None = Field(None, description="File that holds the value, re-read when it changes.")
     prefix: str = Field("", description="Text put before the value, such as 'Bearer '.")

@@ -26,7 +26,9 @@ from yarl import URL
 
 from proxy.adapters.secrets import Secret
 from proxy.adapters.traffic.certificates import Certificates
+from proxy.adapters.traffic.http1 import Head
 from proxy.errors import UpstreamError
+from proxy.identity.credentials import CREDENTIAL_HEADERS, without_keys
 from proxy.settings import Upstream as UpstreamSettings
 
 READ_BUFFER_BYTES: Final = 16 * 1024
@@ -118,7 +120,10 @@ class Upstream:
         self.models = Models(settings.models)
         self.opens_thought = Models(settings.opens_thought)
         """Models whose text begins inside a thought."""
-        self.replaced = frozenset(name for name, _ in secrets)
+        names = frozenset(name for name, _ in secrets)
+        self._pays = bool(names & CREDENTIAL_HEADERS)
+        self.replaced = names | CREDENTIAL_HEADERS if self._pays else names
+        """Headers of clients that don't go there: with the operator's credential goes no other, whatever header it came in."""
         self._secrets = secrets
         self._read_s = settings.read_s
         self._url = URL(settings.url)
@@ -151,6 +156,11 @@ class Upstream:
         if self.paths and not path.startswith(self.paths):
             return False
         return self.models.none or model in self.models
+
+    def target(self, head: Head) -> str:
+        """Path and query as they go there: with the operator's credential goes no key of the client's."""
+        query = without_keys(head.query) if self._pays and head.query else head.query
+        return f"{head.path}?{query}" if query else head.path
 
     def head(self, method: str, target: str, headers: str, length: int) -> bytes:
         """The request head to send: `target` is a checked path with query, `headers` a block of checked lines."""
