@@ -22,7 +22,7 @@ from proxy.adapters.geo import GeoDatabases
 from proxy.adapters.memory_store import MemoryStore
 from proxy.adapters.policy_folder import PolicyFolder
 from proxy.adapters.recording import Capture, open_capture
-from proxy.adapters.redis_store import RedisStore
+from proxy.adapters.redis_store import RedisStore, check_url
 from proxy.adapters.secrets import Secret, injected, read_secret
 from proxy.adapters.telemetry.traces import Tracer, otlp_tracer
 from proxy.adapters.traffic.certificates import Certificates, listener_certificates, upstream_certificates
@@ -94,15 +94,12 @@ def build_parts(settings: Settings, log: structlog.typing.FilteringBoundLogger) 
     accounts = part(lambda: _accounts(identity))
     tokens = part(lambda: _tokens(identity))
     joined = part(lambda: AccountSources(accounts, identity.account_headers))
-    trust = Trust.parse(
-        identity.trusted_proxies, header=identity.forwarded_header, malformed=identity.malformed_forwarded,
-        allow_any=identity.trust_everyone_which_lets_anyone_choose_their_address,
-    )  # fmt: skip
     detector = part(lambda: _detector(settings.detection, detector_seed(key or b"")))
     records = part(lambda: _records(settings.log, key or b"", log))
     capture = part(lambda: open_capture(settings, log))
     tracer = part(lambda: _tracer(settings.tracing))
     token = part(lambda: _admin_token(settings.admin))
+    part(lambda: check_url(settings.state.url.get_secret_value()) if settings.state.kind == "redis" else None)
     certificates = part(lambda: listener_certificates(settings.listen.tls) if settings.listen.tls else None)
     outward = [
         Outward(upstream, part(partial(injected, upstream)) or [], part(partial(upstream_certificates, upstream)))
@@ -112,9 +109,16 @@ def build_parts(settings: Settings, log: structlog.typing.FilteringBoundLogger) 
         raise ConfigError(problems)
     edge = settings.geo.edge
     placed = EdgeHeaders(edge.country.lower(), edge.subdivision.lower(), edge.asn.lower()) if edge.country else None
-    sources = Sources(trust, geo, joined, tokens, key, identity.account_header.lower(), placed)
+    sources = Sources(_trust(identity), geo, joined, tokens, key, identity.account_header.lower(), placed)
     return Parts(
         policies, geo, accounts, tokens, joined, sources, tuple(outward), certificates, key, detector, records, Digests(key), token, capture, tracer
+    )  # fmt: skip
+
+
+def _trust(identity: Identity) -> Trust:
+    return Trust.parse(
+        identity.trusted_proxies, header=identity.forwarded_header, malformed=identity.malformed_forwarded,
+        allow_any=identity.trust_everyone_which_lets_anyone_choose_their_address,
     )  # fmt: skip
 
 

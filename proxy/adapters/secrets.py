@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
+from typing import Final
 
 from proxy.errors import ConfigError, Problem
 from proxy.settings import Inject, Upstream
+
+_NAME: Final = re.compile(r"[a-z0-9_!#$%&'*+.^`|~-]+")
+_OURS: Final = re.compile(r"host|content-length|transfer-encoding|connection|upgrade|te|trailer|expect|accept-encoding|via|x-forwarded-.*")
+"""Headers that frame a request or say where it came from: the proxy writes them."""
 
 
 class Secret:
@@ -59,8 +65,8 @@ def read_secret(what: str, *, env: str = "", file: Path | None = None, prefix: s
 
 
 def _is_secret(text: str) -> bool:
-    """One line: an empty admin token would open the listener, a line break would begin another header."""
-    return bool(text) and text.isprintable()
+    """One line of ASCII: an empty admin token would open the listener, a line break would begin another header."""
+    return bool(text) and text.isascii() and text.isprintable()
 
 
 def injected(upstream: Upstream) -> list[tuple[str, Secret]]:
@@ -69,4 +75,10 @@ def injected(upstream: Upstream) -> list[tuple[str, Secret]]:
 
 
 def _header(upstream: Upstream, item: Inject) -> Secret:
-    return read_secret(f"upstreams.{upstream.name}.inject.{item.header}", env=item.value_env, file=item.value_file, prefix=item.prefix)
+    what, name = f"upstreams.{upstream.name}.inject", item.header.lower()
+    if not _NAME.fullmatch(name) or _OURS.fullmatch(name):
+        fix = "name a header such as authorization, none that frames a request or says where it came from"
+        raise ConfigError([Problem("settings", 0, 0, what, f"{item.header!r} can't be added", fix)])
+    if item.prefix and not _is_secret(item.prefix):
+        raise ConfigError([Problem("settings", 0, 0, what, "the prefix is no text for a header", "give one line of visible ASCII")])
+    return read_secret(f"{what}.{item.header}", env=item.value_env, file=item.value_file, prefix=item.prefix)

@@ -8,7 +8,11 @@ import os
 from contextlib import closing
 from pathlib import Path
 
-from proxy.adapters.secrets import read_secret
+import pytest
+
+from proxy.adapters.secrets import injected, read_secret
+from proxy.errors import ConfigError
+from proxy.settings import Inject, Upstream
 from tests.conftest import Running
 
 
@@ -53,6 +57,30 @@ def test_an_admin_token_file_that_is_emptied_does_not_open_the_listener(serve, t
     replace(token, "")
     look(proxy)
     assert [metrics_status(proxy, each) for each in ("", "a-token")] == [401, 200]
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"header": "x y"}, {"header": "a\r\nx"}, {"header": ""}, {"header": "Content-Length"}, {"header": "host"},
+        {"header": "X-Forwarded-For"}, {"prefix": "Bearer\r\nx: "}, {"prefix": "Schlüssel "}, {"value_env": "UMLAUT"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_header_that_would_break_every_request_is_told_at_start(monkeypatch, item):
+    monkeypatch.setenv("KEY", "secret-value")
+    monkeypatch.setenv("UMLAUT", "Schlüssel")
+    upstream = Upstream(name="a", url="http://x", inject=(Inject(**{"value_env": "KEY", **item}),))
+    with pytest.raises(ConfigError, match=r"upstreams\.a\.inject") as told:
+        injected(upstream)
+    assert "secret-value" not in str(told.value)
+
+
+def test_headers_of_every_spelling_that_upstreams_use_can_be_added(monkeypatch):
+    monkeypatch.setenv("KEY", "secret-value")
+    names = ("Authorization", "x-api-key", "X-Goog-Api-Key", "api-key", "cf-aig-authorization")
+    upstream = Upstream(name="a", url="http://x", inject=tuple(Inject(header=name, value_env="KEY", prefix="Bearer ") for name in names))
+    assert [(name, secret.value) for name, secret in injected(upstream)] == [(name.lower(), "Bearer secret-value") for name in names]
 
 
 def test_a_secret_that_is_replaced_by_two_lines_keeps_its_value(tmp_path):
