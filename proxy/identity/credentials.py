@@ -17,7 +17,7 @@ Headers = Sequence[tuple[str, str]]
 """Header lines in the order received, names in lower case."""
 
 CREDENTIAL_HEADERS: Final = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key"})
-QUERY_KEYS: Final = frozenset({"key", "access_token"})
+QUERY_KEYS: Final = frozenset({"key", "$key", "access_token", "$access_token", "oauth_token"})
 """Query parameters in which Google's APIs take a credential."""
 
 _ACCOUNT_ID = re.compile(r"[!-~]{1,128}\Z")

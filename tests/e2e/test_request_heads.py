@@ -180,3 +180,31 @@ def test_no_part_is_asked_for_of_an_answer_that_must_be_stripped(front):
         request = b"GET /v1/messages/batches/b/results HTTP/1.1\r\nhost: p\r\nrange: bytes=74-135\r\nif-range: x\r\n\r\n"
         assert status(proxy.raw(request)) == 200
         assert proxy.origin.requests[0].values(b"range") == sent
+
+
+GEMINI = b"/v1beta/models/gemini-2.5-pro:generateContent"
+CONTENTS = b'{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}'
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        b"fields=candidates.content.parts.text", b"$fields=candidates", b"%24%66ields=candidates", b"a=1;fields=x", b"$ct=application/x-protobuf",
+        b"$httpMethod=GET", b"callback=f", b"alt=proto", b"alt=json&$alt=media",
+    ],
+)  # fmt: skip
+def test_a_query_cannot_change_how_the_body_is_read_nor_hide_what_of_the_answer_must_be_seen(front, query):
+    """A mask that leaves the text but not the mark of a thought would pass every thought as text, and its cost uncounted."""
+    proxy = front()
+    answer = proxy.post(CONTENTS, path=GEMINI + b"?" + query)
+    assert status(answer) == 400
+    assert b"invalid_query" in answer
+    assert status(proxy.post(CONTENTS, path=GEMINI, headers=(b"x-goog-fieldmask: candidates",))) == 400
+    assert proxy.origin.requests == []
+
+
+def test_what_a_query_usually_says_goes_on_as_it_came(front):
+    proxy = front()
+    for query in (b"alt=sse&key=k", b"%24alt=json&prettyPrint=false", b"beta=true", b"api-version=2025-04-01", b"alt=SSE"):
+        assert status(proxy.post(CONTENTS, path=GEMINI + b"?" + query)) == 200
+        assert proxy.origin.requests[-1].line.split()[1] == GEMINI + b"?" + query

@@ -26,6 +26,8 @@ def refused(headers, query=""):
         pytest.param([("x-goog-api-key", "sk-1")], "", "x-goog-api-key", "sk-1", id="Google"),
         pytest.param([], "alt=sse&key=sk-1", "key", "sk-1", id="Google, in the query"),
         pytest.param([], "%6bey=sk%2D1", "key", "sk-1", id="a query name that is encoded"),
+        pytest.param([], "%24key=sk-1", "$key", "sk-1", id="Google, as a system parameter"),
+        pytest.param([], "oauth_token=sk-1", "oauth_token", "sk-1", id="Google, by an older name"),
         pytest.param([("authorization", "Basic dTpw")], "", "basic", "Basic dTpw", id="another scheme"),
         pytest.param([("authorization", "Bearer sk-1"), ("x-api-key", "sk-1")], "", "bearer", "sk-1", id="one secret in two places"),
     ],
@@ -57,6 +59,7 @@ def test_no_credential_is_none(headers):
         pytest.param([], "key=a&key=b", id="a parameter twice"),
         pytest.param([], "key=a;%6bey=a", id="a parameter twice, spelt differently"),
         pytest.param([("x-goog-api-key", "a")], "key=b", id="header and query differ"),
+        pytest.param([("x-goog-api-key", "a")], "$key=b", id="header and system parameter differ"),
     ],
 )
 def test_an_ambiguous_credential_is_refused_without_quoting_it(headers, query):
