@@ -21,7 +21,7 @@ from proxy.adapters.recording import Capture
 from proxy.adapters.telemetry.traces import TRACEPARENT, Tracer
 from proxy.adapters.traffic.downstream import Downstream
 from proxy.adapters.traffic.forwarded import Trail
-from proxy.adapters.traffic.http1 import Head, read_head, upstream_headers
+from proxy.adapters.traffic.http1 import RANGES, Head, read_head, upstream_headers
 from proxy.adapters.traffic.listener import ClientWire
 from proxy.adapters.traffic.upstream import Upstream, choose
 from proxy.adapters.traffic.websocket import check_upgrade, with_key_as_header
@@ -70,6 +70,8 @@ class World(NamedTuple):
     """Makes traces, where the operator named a place for them."""
     tls_fingerprint_header: str = ""
     """Lower-case name of the header in which a trusted edge tells a TLS fingerprint; "" for none."""
+    claims: frozenset[str] = frozenset()
+    """Lower-case names of all headers that only a trusted peer may send."""
     facts: bool = False
     """Records hold the facts too."""
 
@@ -96,7 +98,7 @@ class Handler:
         """Seconds spent on showing exchanges to the detector."""
         self._running: set[asyncio.Task[Any]] = set()
         self._empty = asyncio.Event()
-        self._trail = Trail(f"tos-proxy-{token_hex(4)}")
+        self._trail = Trail(f"tos-proxy-{token_hex(4)}", world.claims)
 
     @property
     def open(self) -> int:
@@ -262,10 +264,9 @@ class Handler:
             hide_usage = rewrite.force_usage(route, document)
         sent = orjson.dumps(document) if changed or hide_usage else asked.raw
         record.upstream = upstream.name
-        target = f"{head.path}?{head.query}" if head.query else head.path
-        lines = upstream_headers(head, upstream.replaced) + way
+        lines = upstream_headers(head, upstream.replaced | RANGES if strips else upstream.replaced) + way
         return Outgoing(
-            upstream, upstream.head(head.method, target, lines, len(sent)), sent, route.dialect, call, strips, hide_usage,
+            upstream, upstream.head(head.method, upstream.target(head), lines, len(sent)), sent, route.dialect, call, strips, hide_usage,
             head.method == "HEAD", head.http10, own_headers(route, decision, record), allowance, decision.prepaid, watching.began,
         )  # fmt: skip
 
@@ -274,6 +275,7 @@ class Handler:
         trusted = self.world.sources.trust.peer(peer.client)[1]
         continued = caller.address_source == "x-forwarded-for"
         way = self._trail.lines(head, peer.client, caller.ip, trusted=trusted, continued=continued, secure=peer.secure)
+        head = head if trusted else self._trail.unclaimed(head)
         if self.world.tracer is None:
             return head, way
         headers, told = self.world.tracer.began(record.id, head.headers)

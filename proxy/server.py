@@ -25,6 +25,7 @@ from proxy.adapters.demo.app import demo_app
 from proxy.adapters.following import Certified, Following
 from proxy.adapters.prometheus import Metrics, Sample
 from proxy.adapters.telemetry import samples
+from proxy.adapters.traffic.forwarded import edge_claims
 from proxy.adapters.traffic.listener import Listener
 from proxy.adapters.traffic.upstream import Upstream
 from proxy.adapters.warnings import warnings
@@ -111,6 +112,7 @@ class Server:
             capture=self.parts.capture,
             tracer=self.parts.tracer,
             tls_fingerprint_header=self.settings.identity.tls_fingerprint_header.lower(),
+            claims=edge_claims(self.settings),
             facts=self.settings.log.facts,
         )
 

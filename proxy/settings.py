@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, Se
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from proxy.documents.forms import BaseUrl, CollectorUrl, HeaderName, ModelName, OptionalHeaderName, PathPrefix, StoreUrl
+from proxy.documents.forms import AddedHeaderName, BaseUrl, CollectorUrl, HeaderText, ModelName, OptionalHeaderName, PathPrefix, StoreUrl
 from proxy.documents.together import Conflict, validated
 from proxy.identity.address import Trust
 from proxy.identity.networks import is_loopback, parse_network
@@ -69,10 +69,12 @@ class Admin(Section):
 class Inject(Section):
     """A header added on the way to the upstream, so that clients never hold its credential."""
 
-    header: HeaderName = Field("authorization", description="Header name; the client's own header of that name is removed.")
+    header: AddedHeaderName = Field(
+        "authorization", description="Header name; the client's own is removed, and with a credential all of the client's."
+    )
     value_env: str = Field("", description="Environment variable that holds the value.")
     value_file: Path | None = Field(None, description="File that holds the value, re-read when it changes.")
-    prefix: str = Field("", description="Text put before the value, such as 'Bearer '.")
+    prefix: HeaderText = Field("", description="Text put before the value, such as 'Bearer '.")
 
     @model_validator(mode="after")
     def _one_source(self) -> Inject:

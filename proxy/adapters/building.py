@@ -22,7 +22,7 @@ from proxy.adapters.geo import GeoDatabases
 from proxy.adapters.memory_store import MemoryStore
 from proxy.adapters.policy_folder import PolicyFolder
 from proxy.adapters.recording import Capture, open_capture
-from proxy.adapters.redis_store import RedisStore
+from proxy.adapters.redis_store import RedisStore, check_url
 from proxy.adapters.secrets import Secret, injected, read_secret
 from proxy.adapters.telemetry.traces import Tracer, otlp_tracer
 from proxy.adapters.traffic.certificates import Certificates, listener_certificates, upstream_certificates
@@ -100,6 +100,7 @@ def build_parts(settings: Settings, log: structlog.typing.FilteringBoundLogger) 
     capture = part(lambda: open_capture(settings, log))
     tracer = part(lambda: _tracer(settings.tracing))
     token = part(lambda: _admin_token(settings.admin))
+    part(lambda: check_url(settings.state.url.get_secret_value()) if settings.state.kind == "redis" else None)
     certificates = part(lambda: listener_certificates(settings.listen.tls) if settings.listen.tls else None)
     outward = [
         Outward(upstream, part(partial(injected, f"upstreams[{index}]", upstream)) or [], part(partial(upstream_certificates, upstream)))
@@ -113,6 +114,13 @@ def build_parts(settings: Settings, log: structlog.typing.FilteringBoundLogger) 
     sources = Sources(_trust(identity), geo, joined, tokens, key, identity.account_header.lower(), placed)
     return Parts(
         policies, geo, accounts, tokens, joined, sources, tuple(outward), certificates, key, detector, records, Digests(key), token, capture, tracer
+    )  # fmt: skip
+
+
+def _trust(identity: Identity) -> Trust:
+    return Trust.parse(
+        identity.trusted_proxies, header=identity.forwarded_header, malformed=identity.malformed_forwarded,
+        allow_any=identity.trust_everyone_which_lets_anyone_choose_their_address,
     )  # fmt: skip
 
 
@@ -134,13 +142,6 @@ def digest_key(identity: Identity) -> bytes:
 def detector_seed(key: bytes) -> int:
     """What makes the detector's thresholds hard to guess: alike for replicas that share a digest key, and for a replay with their settings."""
     return int.from_bytes(hashlib.blake2b(key, digest_size=4, person=b"tosproxy.seed").digest(), "big")
-
-
-def _trust(identity: Identity) -> Trust:
-    return Trust.parse(
-        identity.trusted_proxies, header=identity.forwarded_header, malformed=identity.malformed_forwarded,
-        allow_any=identity.trust_everyone_which_lets_anyone_choose_their_address,
-    )  # fmt: skip
 
 
 def _tracer(given: Tracing) -> Tracer | None:

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, SecretStr
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_OURS: Final = re.compile(r"host|content-length|transfer-encoding|connection|upgrade|te|trailer|expect|accept-encoding|via|x-forwarded-.*")
+"""Headers that frame a request or say where it came from: the proxy writes them."""
 _WEB: Final = frozenset({"http", "https"})
 _STORES: Final = frozenset({"redis", "rediss", "unix"})
 
@@ -52,6 +54,18 @@ def _header_name(text: str) -> str:
     return text
 
 
+def _added_header_name(text: str) -> str:
+    if _OURS.fullmatch(_header_name(text).lower()):
+        raise ValueError("frames a request or says where it came from: name a header such as authorization")
+    return text
+
+
+def _header_text(text: str) -> str:
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError("is no text for a header: give one line of visible ASCII characters")
+    return text
+
+
 def _path_prefix(text: str) -> str:
     if not text.startswith("/"):
         raise ValueError("no path begins like that: write a slash first, such as /v1/messages")
@@ -70,7 +84,9 @@ CollectorUrl = Annotated[str, AfterValidator(_collector_url)]
 """http or https; empty for none."""
 StoreUrl = Annotated[SecretStr, AfterValidator(_store_url)]
 """A Redis or Valkey server."""
-HeaderName = Annotated[str, AfterValidator(_header_name)]
+AddedHeaderName = Annotated[str, AfterValidator(_added_header_name)]
+"""A header that the proxy may be told to set."""
+HeaderText = Annotated[str, AfterValidator(_header_text)]
 OptionalHeaderName = Annotated[str, AfterValidator(lambda text: text and _header_name(text))]
 """Empty for none."""
 PathPrefix = Annotated[str, AfterValidator(_path_prefix)]

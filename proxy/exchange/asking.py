@@ -15,6 +15,7 @@ from proxy.dialects.batch import Upload
 from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import Document, Names, Route, RouteKind
 from proxy.dialects.routes import dialect_for_errors, find_route
+from proxy.dialects.wire.query import check_query
 from proxy.errors import CallerError, Fault
 from proxy.exchange.uploads import LARGE_BYTES, open_upload
 from proxy.policy.ruleset import Ruleset
@@ -40,18 +41,21 @@ class Asked(NamedTuple):
 def find(head: Head, rules: Ruleset) -> Route:
     """What the address means; one that nobody understands may pass unread where a policy says so. Raises CallerError."""
     try:
-        return find_route(head.method, head.path)
+        route = find_route(head.method, head.path)
     except CallerError as error:
         if error.fault not in {Fault.UNKNOWN_ENDPOINT, Fault.METHOD} or not rules.passes_uninspected(head.method, head.path):
             raise
         return Route(dialect_for_errors(head.path, [name for name, _ in head.headers]), UNINSPECTED, RouteKind.PASSED)
+    if route.kind is RouteKind.CALL:
+        check_query(head.query, head.headers)
+    return route
 
 
 async def read(request: web.BaseRequest, down: Downstream, head: Head, route: Route, names: Names, caps: Caps) -> Asked:
     """Read the body and what it asks for. Raises CallerError."""
     cap = caps.upload_bytes if route.kind is RouteKind.UPLOAD else caps.body_bytes
     began = perf_counter()
-    if head.expects_continue and 0 <= head.length <= cap:
+    if head.expects_continue and head.length <= cap:
         down.send_continue()
     raw = await read_body(request.content, head, cap, caps.body_s)
     waited_s = perf_counter() - began

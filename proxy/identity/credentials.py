@@ -17,11 +17,12 @@ Headers = Sequence[tuple[str, str]]
 """Header lines in the order received, names in lower case."""
 
 CREDENTIAL_HEADERS: Final = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key"})
-QUERY_KEYS: Final = frozenset({"key", "access_token"})
+QUERY_KEYS: Final = frozenset({"key", "$key", "access_token", "$access_token", "oauth_token"})
 """Query parameters in which Google's APIs take a credential."""
 
 _ACCOUNT_ID = re.compile(r"[!-~]{1,128}\Z")
-_ACCESS_KEY = re.compile(r"Credential=([0-9A-Za-z]{16,128})/")
+_ACCESS_KEY = re.compile(r"(?:^|[ \t,])Credential=([0-9A-Za-z]{16,128})/")
+_PAIR = re.compile(r"[&;]?[^&;]+|[&;]")
 _DIGEST_PERSON = b"tosproxy-account"
 _DIGEST_BYTES = 16
 
@@ -30,7 +31,7 @@ class Credential(NamedTuple):
     """One secret and where it was found. Its repr doesn't show the secret."""
 
     kind: str
-    """bearer, sigv4, another Authorization scheme in lower case, or the name of the header or query parameter."""
+    """bearer, sigv4, another Authorization scheme in lower case ("" for a bare secret), or the name of the header or query parameter."""
     secret: str
     """What names the account: the key or token itself; of an AWS signature, which differs every time, the access key id."""
 
@@ -42,7 +43,7 @@ def credential(headers: Headers, query: str = "") -> Credential | None:
     """Find the one credential of a request; None when there isn't any.
 
     `query` is the raw query string of endpoints that take a key there. Raises CallerError(CREDENTIALS) when a header or parameter
-    is repeated, or when two places carry different secrets; the same secret in two places is one credential.
+    is repeated, when two places carry different secrets, or when one can be read as several; the same secret in two places is one credential.
     """
     found: Credential | None = None
     seen: list[str] = []
@@ -58,6 +59,13 @@ def credential(headers: Headers, query: str = "") -> Credential | None:
         seen.append(name)
         found = _join(found, _key(name, value))
     return found
+
+
+def without_keys(query: str) -> str:
+    """A raw query string without its credential parameters; any other as it was."""
+    if not _query_keys(query):
+        return query
+    return "".join([pair for pair in _PAIR.findall(query) if _name(pair.lstrip("&;")) not in QUERY_KEYS]).lstrip("&;")
 
 
 def digest_id(secret: str, key: bytes) -> str:
@@ -117,16 +125,20 @@ def _key(name: str, value: str) -> Credential | None:
 
 
 def _authorization(value: str) -> Credential | None:
-    scheme, _, rest = value.partition(" ")
+    scheme, blank, rest = value.partition(" ")
     scheme, rest = scheme.lower(), rest.strip(" \t")
+    if "\t" in scheme:  # some servers take it for the blank: one token would be two accounts
+        raise _ambiguous("The authorization header has a tab where a blank belongs.")
     if scheme == "bearer":
         if " " in rest or "\t" in rest or "," in rest:
             raise _ambiguous("The authorization header holds more than one token.")
         return Credential("bearer", rest) if rest else None
     if scheme.startswith("aws4-"):
         access_key = _ACCESS_KEY.search(rest)
-        return Credential("sigv4", access_key[1]) if access_key else None
-    return Credential(scheme, value) if value else None
+        if access_key is None or rest.lower().count("credential=") != 1:
+            raise _ambiguous("The authorization header doesn't name exactly one access key.")
+        return Credential("sigv4", access_key[1])
+    return Credential(scheme if blank else "", value) if value else None
 
 
 def _query_keys(query: str) -> list[tuple[str, str]]:
@@ -135,7 +147,11 @@ def _query_keys(query: str) -> list[tuple[str, str]]:
         return []
     found = []
     for pair in query.replace(";", "&").split("&"):
-        name, equals, value = pair.partition("=")
-        if equals and (name := unquote_plus(name)) in QUERY_KEYS:
+        _, equals, value = pair.partition("=")
+        if equals and (name := _name(pair)) in QUERY_KEYS:
             found.append((name, unquote_plus(value)))
     return found
+
+
+def _name(pair: str) -> str:
+    return unquote_plus(pair.partition("=")[0])

@@ -11,12 +11,15 @@ from contextlib import closing
 from pathlib import Path
 from threading import Semaphore
 
+import pytest
+from pydantic import ValidationError
+
 from proxy.adapters.building import build_parts
 from proxy.adapters.following import Following
-from proxy.adapters.secrets import read_secret
+from proxy.adapters.secrets import injected, read_secret
 from proxy.adapters.telemetry.log import logger
 from proxy.detection.detector import Detector
-from proxy.settings import Settings
+from proxy.settings import Inject, Settings, Upstream
 from tests.conftest import OPEN, Running
 
 
@@ -61,6 +64,28 @@ def test_an_admin_token_file_that_is_emptied_does_not_open_the_listener(serve, t
     replace(token, "")
     look(proxy)
     assert [metrics_status(proxy, each) for each in ("", "a-token")] == [401, 200]
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"header": "x y"}, {"header": "a\r\nx"}, {"header": ""}, {"header": "Content-Length"}, {"header": "host"},
+        {"header": "X-Forwarded-For"}, {"prefix": "Bearer\r\nx: "}, {"prefix": "Schl\u00fcssel "},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_header_that_would_break_every_request_is_told_at_start(item):
+    with pytest.raises(ValidationError, match=f"1 validation error for Inject\n{next(iter(item))}\n"):
+        Inject(value_env="KEY", **item)
+
+
+def test_headers_of_every_spelling_that_upstreams_use_can_be_added(monkeypatch):
+    monkeypatch.setenv("KEY", "secret-value")
+    names = ("Authorization", "x-api-key", "X-Goog-Api-Key", "api-key", "cf-aig-authorization")
+    upstream = Upstream(name="a", url="http://x", inject=tuple(Inject(header=name, value_env="KEY", prefix="Bearer ") for name in names))
+    assert [(name, secret.value) for name, secret in injected("upstreams[0]", upstream)] == [
+        (name.lower(), "Bearer secret-value") for name in names
+    ]
 
 
 def test_a_secret_that_is_replaced_by_two_lines_keeps_its_value(tmp_path):

@@ -143,3 +143,22 @@ def test_more_connections_than_a_shell_gives_descriptors_are_served(greeting):
         for client in clients:
             client.sendall(b"GET /v1/models HTTP/1.1\r\nhost: p\r\n\r\n")
         assert {client.recv(12) for client in clients} == {b"HTTP/1.1 200"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://user:very/secret@127.0.0.1", "redis://:very#secret@127.0.0.1:6379", "redis://:very?secret@127.0.0.1:6379/0",
+        "very-secret:6379", "redis://[very-secret", "redis://127.0.0.1/0?password_of=very-secret",
+    ],
+)  # fmt: skip
+def test_a_store_that_cannot_be_one_is_told_in_a_line_that_quotes_nothing_of_it(url):
+    given = {"TOSPROXY_STATE__KIND": "redis", "TOSPROXY_STATE__URL": url, "TOSPROXY_IDENTITY__DIGEST_KEY": "0123456789abcdef"}
+    done = subprocess.run(
+        [sys.executable, "-m", "proxy", "serve"], cwd=ROOT, env={**os.environ, **FREE, **given}, capture_output=True, text=True,
+        check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "state.url" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "very" not in done.stderr

@@ -43,6 +43,32 @@ def test_a_trusted_peers_account_of_the_way_is_continued(front):
     assert _sent(proxy)[b"x-forwarded-for"] == [b"127.0.0.1"]
 
 
+def test_a_client_cannot_take_back_through_connection_what_its_edge_says_of_it(front):
+    rules = "rules:\n  - id: r.kp\n    when: client.country == 'KP'\n    then: {refuse: {code: unsupported_region, message: Not there.}}\n"
+    proxy = front(policies={"r.yaml": rules}, identity={"trusted_proxies": ("127.0.0.0/8",), "account_header": "x-account"})
+    records = recorded(proxy.proxy)
+    nominated = b"connection: x-forwarded-for, x-account, x-other"
+    assert status(proxy.post(headers=(b"x-forwarded-for: 175.45.176.1", b"x-account: acct", nominated))) == 403
+    told = _sent(proxy, b"x-forwarded-for: 8.8.8.8", b"x-account: acct", b"x-other: 1", nominated)
+    assert [record.account for record in records] == [records[0].account] * 2 != [""] * 2
+    assert told[b"x-forwarded-for"] == [b"8.8.8.8, 127.0.0.1"]
+    assert told.keys() & {b"x-account", b"x-other", b"connection"} == set()
+
+
+CLAIMS = (b"x-account: victim", b"x-tier: gold", b"x-ja4: t13d", b"x-country: US", b"x-real-ip: 9.9.9.9", b"cf-connecting-ip: 9.9.9.9")
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_what_only_a_trusted_peer_may_say_goes_upstream_only_from_one(front, trusted):
+    """The model endpoint trusts this proxy, so it would believe what a stranger made it pass on."""
+    identity = {"account_header": "X-Account", "account_headers": {"tier": "X-Tier"}, "tls_fingerprint_header": "X-JA4"}
+    networks = {"trusted_proxies": ("127.0.0.0/8",)} if trusted else {}
+    told = _sent(front(identity={**identity, **networks}, geo={"edge": {"country": "X-Country"}}), *CLAIMS, b"x-kept: 1")
+    claimed = {line.partition(b":")[0] for line in CLAIMS}
+    assert told.keys() & claimed == (claimed if trusted else set())
+    assert told[b"x-kept"] == [b"1"]
+
+
 def test_a_request_that_comes_back_is_refused(front):
     proxy = front()
     via = _sent(proxy)[b"via"][0]

@@ -40,6 +40,19 @@ def test_headers_secrets_and_subprotocols_are_handled_like_anywhere_else(serve, 
     assert "sec-websocket-extensions" not in headers
 
 
+def test_a_session_takes_no_credential_along_beside_the_operators(serve, model, monkeypatch):
+    monkeypatch.setenv("UPSTREAM_KEY", "operator-secret")
+    proxy = serve(upstreams=({"name": "model", "url": model.url, "inject": ({"header": "api-key", "value_env": "UPSTREAM_KEY"},)},))
+    with connect(
+        proxy.url.replace("http", "ws") + "/v1/realtime?key=sk-browser&model=m",
+        subprotocols=["realtime", "openai-insecure-api-key.sk-browser"],  # type: ignore[list-item]
+    ) as client:
+        until(client, "session.created")
+    assert model.requests[0].path == "/v1/realtime?model=m"
+    assert model.requests[0].headers.get_all("api-key") == ["operator-secret"]
+    assert "sk-browser" not in str(model.requests[0].headers)
+
+
 def test_a_message_above_the_cap_ends_the_session(talk, model):
     client, _ = talk(caps={"body_bytes": 20_000})
     client.send(json.dumps(spoken("a" * 30_000)))

@@ -131,6 +131,11 @@ def test_a_client_that_expects_is_told_to_go_on_only_once_its_head_is_accepted(f
         assert client.recv(100).startswith(b"HTTP/1.1 100 Continue\r\n\r\n")
         client.sendall(CHAT)
         assert status(read_answer(client)) == 200
+    with proxy.connect() as client:
+        client.sendall(head.replace(b"content-length: %d" % len(CHAT), b"transfer-encoding: chunked") + b"\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 100 Continue\r\n\r\n")
+        client.sendall(b"%x\r\n%b\r\n0\r\n\r\n" % (len(CHAT), CHAT))
+        assert status(read_answer(client)) == 200
     assert proxy.origin.requests[0].values(b"expect") == []
     with proxy.connect() as client:
         client.sendall(head + b"x_bad: 1\r\n\r\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.conftest import OPEN
 from tests.e2e.conftest import CHAT, status
 
 
@@ -148,3 +149,62 @@ def test_a_secret_of_the_operator_replaces_the_header_of_the_client(front, monke
     proxy = front(upstream={"inject": ({"header": "Authorization", "value_env": "UPSTREAM_KEY", "prefix": "Bearer "},)})
     assert status(proxy.post(headers=(b"authorization: Bearer client-key",))) == 200
     assert proxy.origin.requests[0].values(b"authorization") == [b"Bearer operator-secret"]
+
+
+@pytest.mark.parametrize("name", ["X-Goog-Api-Key", "api-key", "Authorization"])
+def test_with_a_credential_of_the_operator_goes_none_of_the_client(front, monkeypatch, name):
+    """Google refuses two; and a token for this proxy is nobody else's to see."""
+    monkeypatch.setenv("UPSTREAM_KEY", "operator-secret")
+    proxy = front(upstream={"inject": ({"header": name, "value_env": "UPSTREAM_KEY"},)})
+    for sent, path in ((b"authorization: Bearer mine", PATH), (b"x-api-key: mine", PATH), (b"x-kept: 1", PATH + b"?a=1;%6bey=mine&b=2")):
+        assert status(proxy.post(headers=(sent,), path=path)) == 200
+        request = proxy.origin.requests[-1]
+        assert request.values(name.lower().encode()) == [b"operator-secret"]
+        assert b"mine" not in request.head
+    assert request.line.split()[1] == PATH + b"?a=1&b=2"
+
+
+def test_a_credential_of_the_client_stays_where_the_operator_adds_another_header(front, monkeypatch):
+    monkeypatch.setenv("UPSTREAM_KEY", "operator-secret")
+    proxy = front(upstream={"inject": ({"header": "x-team", "value_env": "UPSTREAM_KEY"},)})
+    assert status(proxy.post(headers=(b"authorization: Bearer mine",), path=PATH + b"?a=1&key=mine")) == 200
+    assert proxy.origin.requests[0].values(b"authorization") == [b"Bearer mine"]
+    assert proxy.origin.requests[0].line.split()[1] == PATH + b"?a=1&key=mine"
+
+
+def test_no_part_is_asked_for_of_an_answer_that_must_be_stripped(front):
+    """The right bytes of a line are a document of their own, in which what had to go isn't recognised."""
+    rules = "rules:\n  - {id: r.strip, when: client.country == '', then: {strip: [reasoning]}}\n"
+    for policies, sent in (({"r.yaml": rules}, []), (OPEN, [b"bytes=74-135"])):
+        proxy = front(policies=policies)
+        request = b"GET /v1/messages/batches/b/results HTTP/1.1\r\nhost: p\r\nrange: bytes=74-135\r\nif-range: x\r\n\r\n"
+        assert status(proxy.raw(request)) == 200
+        assert proxy.origin.requests[0].values(b"range") == sent
+
+
+GEMINI = b"/v1beta/models/gemini-2.5-pro:generateContent"
+CONTENTS = b'{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}'
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        b"fields=candidates.content.parts.text", b"$fields=candidates", b"%24%66ields=candidates", b"a=1;fields=x", b"$ct=application/x-protobuf",
+        b"$httpMethod=GET", b"callback=f", b"alt=proto", b"alt=json&$alt=media",
+    ],
+)  # fmt: skip
+def test_a_query_cannot_change_how_the_body_is_read_nor_hide_what_of_the_answer_must_be_seen(front, query):
+    """A mask that leaves the text but not the mark of a thought would pass every thought as text, and its cost uncounted."""
+    proxy = front()
+    answer = proxy.post(CONTENTS, path=GEMINI + b"?" + query)
+    assert status(answer) == 400
+    assert b"invalid_query" in answer
+    assert status(proxy.post(CONTENTS, path=GEMINI, headers=(b"x-goog-fieldmask: candidates",))) == 400
+    assert proxy.origin.requests == []
+
+
+def test_what_a_query_usually_says_goes_on_as_it_came(front):
+    proxy = front()
+    for query in (b"alt=sse&key=k", b"%24alt=json&prettyPrint=false", b"beta=true", b"api-version=2025-04-01", b"alt=SSE"):
+        assert status(proxy.post(CONTENTS, path=GEMINI + b"?" + query)) == 200
+        assert proxy.origin.requests[-1].line.split()[1] == GEMINI + b"?" + query

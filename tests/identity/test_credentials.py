@@ -3,9 +3,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.errors import CallerError, Fault
-from proxy.identity.credentials import account_id, credential, digest_id, gateway_account
+from proxy.identity.credentials import account_id, credential, digest_id, gateway_account, without_keys
 
 KEY = b"k" * 32
+AWS = "AWS4-HMAC-SHA256"
 
 
 def refused(headers, query=""):
@@ -25,6 +26,8 @@ def refused(headers, query=""):
         pytest.param([("x-goog-api-key", "sk-1")], "", "x-goog-api-key", "sk-1", id="Google"),
         pytest.param([], "alt=sse&key=sk-1", "key", "sk-1", id="Google, in the query"),
         pytest.param([], "%6bey=sk%2D1", "key", "sk-1", id="a query name that is encoded"),
+        pytest.param([], "%24key=sk-1", "$key", "sk-1", id="Google, as a system parameter"),
+        pytest.param([], "oauth_token=sk-1", "oauth_token", "sk-1", id="Google, by an older name"),
         pytest.param([("authorization", "Basic dTpw")], "", "basic", "Basic dTpw", id="another scheme"),
         pytest.param([("authorization", "Bearer sk-1"), ("x-api-key", "sk-1")], "", "bearer", "sk-1", id="one secret in two places"),
     ],
@@ -47,13 +50,22 @@ def test_no_credential_is_none(headers):
         pytest.param([("x-api-key", ""), ("x-api-key", "a")], "", id="a header twice, once empty"),
         pytest.param([("authorization", "Bearer a, Bearer b")], "", id="two tokens in one line"),
         pytest.param([("authorization", "Bearer a b")], "", id="two words"),
+        pytest.param([("authorization", "Bearer\ta")], "", id="a tab for the blank: one token, two accounts"),
+        pytest.param([("authorization", f"{AWS} Credential={'A' * 20}/x, Credential={'B' * 20}/x")], "", id="two access keys"),
+        pytest.param(
+            [("authorization", f"{AWS} XCredential={'A' * 20}/x, Credential={'B' * 20}/x")], "", id="an access key and a lookalike"
+        ),
+        pytest.param([("authorization", f"{AWS} SignedHeaders=host, Signature=aa")], "", id="a signature by nobody"),
         pytest.param([], "key=a&key=b", id="a parameter twice"),
         pytest.param([], "key=a;%6bey=a", id="a parameter twice, spelt differently"),
         pytest.param([("x-goog-api-key", "a")], "key=b", id="header and query differ"),
+        pytest.param([("x-goog-api-key", "a")], "$key=b", id="header and system parameter differ"),
     ],
 )
 def test_an_ambiguous_credential_is_refused_without_quoting_it(headers, query):
-    assert "credential" in refused(headers, query) or "twice" in refused(headers, query) or "token" in refused(headers, query)
+    told = refused(headers, query)
+    assert any(word in told for word in ("credential", "twice", "token", "tab", "access key"))
+    assert "AAAA" not in told
 
 
 def test_a_refusal_and_a_repr_never_show_the_secret():
@@ -62,6 +74,26 @@ def test_a_refusal_and_a_repr_never_show_the_secret():
     assert secret not in f"{found} {found!r} {[found]} {{'c': found}}"
     assert secret not in refused([("authorization", f"Bearer {secret}"), ("x-api-key", "other-secret")])
     assert secret not in account_id("", "", found, KEY)[0]
+
+
+def test_a_bare_secret_is_the_same_account_as_one_behind_a_scheme_and_no_more_shown():
+    bare = credential([("authorization", "sk-very-secret")])
+    behind = credential([("authorization", "Bearer sk-very-secret")])
+    assert account_id("", "", bare, KEY) == account_id("", "", behind, KEY)
+    assert "secret" not in repr(bare)
+
+
+@pytest.mark.parametrize(
+    ("query", "kept"),
+    [("key=a", ""), ("a=1&key=b&c=2", "a=1&c=2"), ("%6bey=a&x", "x"), ("x;access_token=a&y=", "x&y="), ("&&a=1;;k=2", "&&a=1;;k=2"), ("a=key", "a=key")],
+)  # fmt: skip
+def test_a_query_without_its_keys_is_otherwise_as_it_was(query, kept):
+    assert without_keys(query) == kept
+
+
+@given(st.text(st.sampled_from("key=&;%6b1access_toen+"), max_size=60))
+def test_no_query_keeps_a_key(query):
+    assert credential([], without_keys(query)) is None
 
 
 def test_an_aws_signature_is_known_by_its_access_key():
@@ -89,7 +121,7 @@ def test_any_headers_give_a_credential_or_a_refusal(headers, query):
     try:
         found = credential(headers, query)
     except CallerError:
-        assert len(headers) > 1 or "=" in query or "," in headers[0][1] or len(headers[0][1].split()) > 2
+        assert len(headers) > 1 or "=" in query or "," in headers[0][1] or len(headers[0][1].split()) > 2 or "\t" in headers[0][1]
     else:
         assert found is None or found.secret
 

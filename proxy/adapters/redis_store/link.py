@@ -17,10 +17,10 @@ import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, RedisError
 from redis.maint_notifications import MaintNotificationsConfig
 
-from proxy.errors import StoreError
+from proxy.errors import SETTINGS, ConfigError, Problem, StoreError
 
 SCRIPT: Final = Path(__file__).with_name("script.lua").read_text("utf-8")
 _SHA: Final = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
@@ -34,6 +34,17 @@ _PROBE_EVERY_S: Final = (0.25, 0.75)
 _PROBE_BUDGET_S: Final = 0.5
 """Off the request path there is time to open a connection."""
 _CONNECTIONS: Final = 64
+
+
+def check_url(url: str) -> None:
+    """Raises ConfigError for what names no server, or asks for what doesn't exist. It quotes nothing: a password is in it."""
+    try:
+        make: Callable[[], object] = BlockingConnectionPool.from_url(url).make_connection
+        make()  # it doesn't connect
+    except (ValueError, TypeError, RedisError):
+        what = "isn't the URL of a server, or has an option that doesn't exist"
+        fix = "write redis://[user:password@]host:port/number, rediss:// or unix://, and in a password %2F for /, %3F for ? and %23 for #"
+        raise ConfigError([Problem(SETTINGS, 0, 0, "state.url", what, fix)]) from None
 
 
 class RedisLink:

@@ -57,7 +57,8 @@ class Downstream:
         """Called by aiohttp after the handler."""
 
     def _status_line(self, status: int, reason: str) -> bytes:
-        return f"HTTP/1.1 {status} {reason or PHRASES.get(status, '')}\r\n".encode("latin-1")
+        said = reason if reason and reason.isascii() and reason.isprintable() else PHRASES.get(status, "")
+        return f"HTTP/1.1 {status} {said}\r\n".encode("ascii")
 
     def _connection(self, *, http10: bool) -> bytes:
         if self.closing or not self.keep_alive:

@@ -9,17 +9,32 @@ from typing import Final
 
 from proxy.adapters.traffic.http1 import Head
 from proxy.errors import CallerError, Fault
+from proxy.settings import Settings
 
 SCHEMES: Final = frozenset({"http", "https"})
+ADDRESSES: Final = frozenset({"x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip"})
+"""Further headers in which edges name the client."""
+
+
+def edge_claims(settings: Settings) -> frozenset[str]:
+    """Names, in lower case, of the headers that only a trusted peer may send: an upstream that trusts this proxy would believe them."""
+    identity, edge = settings.identity, settings.geo.edge
+    named = (identity.account_header, *identity.account_headers.values(), identity.tls_fingerprint_header, *dict(edge).values())
+    return ADDRESSES | {name.lower() for name in named if name}
 
 
 class Trail:
     """`pseudonym` names this process in Via: a request that carries it has been here before (RFC 9110, 7.6.3)."""
 
-    __slots__ = ("_pseudonym",)
+    __slots__ = ("_claims", "_pseudonym")
 
-    def __init__(self, pseudonym: str) -> None:
-        self._pseudonym = pseudonym
+    def __init__(self, pseudonym: str, claims: frozenset[str]) -> None:
+        """`claims` are the names of headers that nobody but a trusted peer may send."""
+        self._pseudonym, self._claims = pseudonym, claims
+
+    def unclaimed(self, head: Head) -> Head:
+        """A stranger's head without such headers."""
+        return head._replace(headers=[pair for pair in head.headers if pair[0] not in self._claims])
 
     def lines(self, head: Head, peer: str, client: str, *, trusted: bool, continued: bool, secure: bool) -> str:
         """Header lines for the upstream.

@@ -39,6 +39,8 @@ OVERRIDES: Final = frozenset(
     {"x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url", "http2-settings"}
 )
 # An upstream that believed these would see another request than the one judged.
+STAYS: Final = HOP_BY_HOP | OVERRIDES
+NONE: Final[frozenset[str]] = frozenset()
 SINGLE: Final = frozenset(
     {
         "host",
@@ -71,10 +73,13 @@ class Head(NamedTuple):
     http10: bool
     expects_continue: bool
     upgrade: str
+    nominated: frozenset[str] = frozenset()
+    """Names that Connection lists: they go no further. Who calls is read from them all the same: an edge that passes on its client's
+    Connection would else let it take back what the edge says of it."""
 
 
 def read_head(message: RawRequestMessage, cap_bytes: int) -> Head:
-    """Check a parsed message and give its head, hop-by-hop headers removed. Raises CallerError for anything ambiguous."""
+    """Check a parsed message and give its head, without the usual hop-by-hop headers. Raises CallerError for anything ambiguous."""
     raw = message.raw_headers
     blob = b"".join([part for pair in raw for part in pair])
     if len(blob) > cap_bytes:
@@ -108,6 +113,7 @@ def read_head(message: RawRequestMessage, cap_bytes: int) -> Head:
         http10=http10,
         expects_continue=bool(expect) and not http10,
         upgrade=_upgrade(headers) if message.upgrade else "",
+        nominated=_nominated(headers),
     )
 
 
@@ -148,14 +154,15 @@ def _body_length(single: dict[str, str], *, http10: bool) -> int:
     return int(length)
 
 
+def _nominated(headers: Headers) -> frozenset[str]:
+    """What Connection lists besides the usual, in lower case."""
+    lists = [value for name, value in headers if name == "connection"]
+    return frozenset({token.strip().lower() for value in lists for token in value.split(",")}) - HOP_BY_HOP if lists else NONE
+
+
 def _end_to_end(headers: Headers) -> Headers:
-    """Drop hop-by-hop and overriding headers, and those that Connection nominates."""
-    nominated: set[str] = set()
-    for name, value in headers:
-        if name == "connection":
-            nominated.update(token.strip().lower() for token in value.split(","))
-    drop = HOP_BY_HOP | OVERRIDES | nominated if nominated - HOP_BY_HOP else HOP_BY_HOP | OVERRIDES
-    return [pair for pair in headers if pair[0] not in drop]
+    """Drop hop-by-hop and overriding headers."""
+    return [pair for pair in headers if pair[0] not in STAYS]
 
 
 def _upgrade(headers: Headers) -> str:
@@ -165,11 +172,13 @@ def _upgrade(headers: Headers) -> str:
 REPLACED: Final = frozenset(
     {"host", "content-length", "content-encoding", "expect", "accept-encoding", "via", "forwarded", "x-forwarded-for", "x-forwarded-proto"}
 )
+RANGES: Final = frozenset({"range", "if-range"})
+"""Part of an answer can't be told from what must be stripped of it."""
 
 
 def upstream_headers(head: Head, drop: frozenset[str]) -> str:
     """The client's own headers as they go upstream, as one block of lines. `drop` names those that are set by us."""
-    removed = REPLACED | drop if drop else REPLACED
+    removed = REPLACED | drop | head.nominated if drop or head.nominated else REPLACED
     return "".join([f"{name}: {value}\r\n" for name, value in head.headers if name not in removed and not name.startswith("x-forwarded-")])
 
 

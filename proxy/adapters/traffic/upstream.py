@@ -19,14 +19,16 @@ from aiohttp import ClientError, ClientRequest, ClientTimeout, DummyCookieJar, T
 from aiohttp.client import ClientSession
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
-from aiohttp.http_exceptions import BadStatusLine, HttpProcessingError
+from aiohttp.http_exceptions import BadHttpMessage, BadStatusLine, HttpProcessingError
 from aiohttp.http_parser import RawResponseMessage
 from aiohttp.streams import StreamReader
 from yarl import URL
 
 from proxy.adapters.secrets import Secret
 from proxy.adapters.traffic.certificates import Certificates
+from proxy.adapters.traffic.http1 import Head
 from proxy.errors import UpstreamError
+from proxy.identity.credentials import CREDENTIAL_HEADERS, without_keys
 from proxy.settings import Upstream as UpstreamSettings
 
 READ_BUFFER_BYTES: Final = 16 * 1024
@@ -114,7 +116,10 @@ class Upstream:
         self.models = Models(settings.models)
         self.opens_thought = Models(settings.opens_thought)
         """Models whose text begins inside a thought."""
-        self.replaced = frozenset(name for name, _ in secrets)
+        names = frozenset(name for name, _ in secrets)
+        self._pays = bool(names & CREDENTIAL_HEADERS)
+        self.replaced = names | CREDENTIAL_HEADERS if self._pays else names
+        """Headers of clients that don't go there: with the operator's credential goes no other, whatever header it came in."""
         self._secrets = secrets
         self._read_s = settings.read_s
         self._url = URL(settings.url)
@@ -147,6 +152,11 @@ class Upstream:
         if self.paths and not path.startswith(self.paths):
             return False
         return self.models.none or model in self.models
+
+    def target(self, head: Head) -> str:
+        """Path and query as they go there: with the operator's credential goes no key of the client's."""
+        query = without_keys(head.query) if self._pays and head.query else head.query
+        return f"{head.path}?{query}" if query else head.path
 
     def head(self, method: str, target: str, headers: str, length: int) -> bytes:
         """The request head to send: `target` is a checked path with query, `headers` a block of checked lines."""
@@ -223,13 +233,16 @@ class Upstream:
 
 
 async def _answer_head(wire: Wire) -> tuple[RawResponseMessage, StreamReader]:
-    """The head of the answer. Raises BadStatusLine for a status that is none."""
+    """The head of the answer. Raises HttpProcessingError for a status that is none, and for a coding under which its body can't be read."""
     message, payload = await wire.read()
     while message.code in INTERIM:
         wire.start_timeout()  # an interim answer ends the waiting as any other does
         message, payload = await wire.read()
     if not FIRST_STATUS <= message.code <= LAST_STATUS:
         raise BadStatusLine(str(message.code))
+    codings = [value for name, value in message.raw_headers if name.lower() == b"transfer-encoding"]
+    if codings and b"".join(codings).lower() != b"chunked":  # relayed, it would be said of nothing: the client gets a framing of ours
+        raise BadHttpMessage("a transfer coding that nobody asked for")
     return message, payload
 
 

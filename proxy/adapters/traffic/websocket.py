@@ -118,7 +118,7 @@ async def accept(request: web.BaseRequest, protocol: str, own_headers: bytes, mo
     return Socket(wire)
 
 
-async def connect(upstream: Upstream, head: Head, target: str, way: str, most_bytes: int) -> tuple[Socket, str]:
+async def connect(upstream: Upstream, head: Head, way: str, most_bytes: int) -> tuple[Socket, str]:
     """Open the model endpoint's side, with the client's own headers. Gives it and the subprotocol chosen. Raises UpstreamError."""
     block = upstream_headers(head, upstream.replaced) + way
     pairs = [(name, value) for name, _, value in (line.partition(": ") for line in block.split("\r\n") if line)]
@@ -131,7 +131,7 @@ async def connect(upstream: Upstream, head: Head, target: str, way: str, most_by
     offered = [name for name in protocols_of(head) if not name.startswith(KEY_PROTOCOL)]
     try:
         wire: ClientWebSocketResponse[Any] = await session.ws_connect(
-            upstream.websocket_target(target), headers=headers, protocols=offered, max_msg_size=most_bytes, heartbeat=HEARTBEAT_S,
+            upstream.websocket_target(upstream.target(head)), headers=headers, protocols=offered, max_msg_size=most_bytes, heartbeat=HEARTBEAT_S,
             autoclose=False, decode_text=False,
         )  # fmt: skip
     except BaseException as error:

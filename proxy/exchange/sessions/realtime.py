@@ -65,8 +65,7 @@ def open_session(route: Route, head: Head, names: Names) -> RealtimeSession:
 async def converse(opening: Opening, responses: Responses, request: web.BaseRequest, down: Downstream, record: Record) -> None:
     """Connect both sides and relay until one of them closes. Raises UpstreamError or CallerError while the client's side isn't accepted."""
     head = opening.head
-    target = f"{head.path}?{head.query}" if head.query else head.path
-    above, protocol = await websocket.connect(opening.upstream, head, target, opening.way, opening.most_bytes)
+    above, protocol = await websocket.connect(opening.upstream, head, opening.way, opening.most_bytes)
     client: Socket | None = None
     end = FAULT
     try:
