@@ -40,9 +40,6 @@ class Origin:
         self.requests: list[Request] = []
         self.faults: list[Exception] = []
         """What went wrong in scripts."""
-        self.connections = 0
-        self.closed = threading.Event()
-        """A client connection ended."""
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=256)
         self._running = True
         threading.Thread(target=self._accept, daemon=True).start()
@@ -58,7 +55,6 @@ class Origin:
                 connection, _ = self._socket.accept()
             except OSError:
                 return
-            self.connections += 1
             threading.Thread(target=self._converse, args=(connection,), daemon=True).start()
 
     def _converse(self, connection: socket.socket) -> None:
@@ -87,8 +83,6 @@ class Origin:
                 return
             except Exception as error:  # noqa: BLE001 - told to the test that owns the script, when it ends
                 self.faults.append(error)
-            finally:
-                self.closed.set()
 
     def close(self) -> None:
         """Stop listening."""

@@ -78,25 +78,6 @@ def test_redirects_and_cookies_are_the_clients_own_business(front):
     assert all(request.values(b"cookie") == [] for request in proxy.origin.requests)
 
 
-def test_an_answer_that_nobody_asked_for_is_given_to_nobody(front):
-    """On a pooled connection it would be taken for the next answer, and every client after it would get the one before its own."""
-    received = threading.Event()
-
-    def script(connection, request):
-        connection.sendall(OK.replace(b"length: 2\r\n\r\n{}", b'length: 7\r\n\r\n{"n":%d}' % len(proxy.origin.requests)))
-        if len(proxy.origin.requests) == 1 and received.wait(10):
-            connection.sendall(OK)
-        return True
-
-    proxy = front(script, upstream={"idle_s": 60})
-    assert proxy.post().endswith(b'{"n":1}')
-    received.set()
-    assert proxy.origin.closed.wait(10)
-    assert proxy.post().endswith(b'{"n":2}')
-    assert proxy.post().endswith(b'{"n":3}')
-    assert proxy.origin.connections == 2
-
-
 @pytest.mark.parametrize("reason", ["Schön".encode(), b"\xfc", "日本".encode(), b"O\x01K"], ids=repr)
 def test_a_reason_that_is_no_plain_ascii_is_replaced_and_the_answer_relayed(front, reason):
     proxy = front(lambda connection, request: connection.sendall(OK.replace(b"200 OK", b"200 " + reason)) is None)
