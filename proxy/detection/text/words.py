@@ -89,25 +89,19 @@ def words(piece: str) -> Words:
     if piece.isascii():
         codes = np.frombuffer(padded.encode("ascii").translate(_FOLD_ASCII), np.uint8)
         inside = codes != _SEPARATOR
-        turns = (inside[1:] != inside[:-1]).nonzero()[0]
-        return _hashes(codes, turns[::2], turns[1::2])
+        return _hashes(codes, (inside[1:] > inside[:-1]).nonzero()[0])
     wide = np.frombuffer(padded.encode("utf-32-le", "replace"), np.uint32)
     places = wide.astype(np.intp)
     if places.max() >= 0x10000:
         places = np.where(places < 0x10000, places, 0x4E00 + (places & 0xFFF))  # rare ideographs and emoji, one word each
     folded_codes = _FOLD.take(places)
-    return _hashes(folded_codes, *_ends_alone(folded_codes != _SEPARATOR, _ALONE.take(places)))
+    inside = folded_codes != _SEPARATOR
+    joining = inside & ~_ALONE.take(places)  # characters that a neighbour may join to a word
+    return _hashes(folded_codes, (inside[1:] & ~(joining[1:] & joining[:-1])).nonzero()[0])
 
 
-def _ends_alone(inside: NDArray[np.bool_], alone: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    joining = inside & ~alone  # characters that a neighbour may join to a word
-    joined = joining[1:] & joining[:-1]
-    return (inside[1:] & ~joined).nonzero()[0], (inside[:-1] & ~joined).nonzero()[0]
-
-
-def _hashes(codes: NDArray[np.uint8] | NDArray[np.uint16], before: NDArray[np.int64], last: NDArray[np.int64]) -> Words:
-    """Of the words that begin behind the characters at `before` and end with those at `last`."""
-    sums = np.add.accumulate(codes * _POWERS[: codes.size])
-    hashes: Words = (sums.take(last) - sums.take(before)) * _INVERSES_BEHIND.take(before)
+def _hashes(codes: NDArray[np.uint8] | NDArray[np.uint16], before: NDArray[np.int64]) -> Words:
+    """Of the words that begin behind the characters at `before`; what separates them counts nothing."""
+    hashes: Words = np.add.reduceat(codes * _POWERS[: codes.size], before + 1) * _INVERSES_BEHIND.take(before)
     hashes ^= hashes >> _HALF
     return hashes
