@@ -153,6 +153,21 @@ def test_pictures_and_sound_that_tell_no_usage_cost_what_was_reserved_for_them(f
     assert _left(proxy) == pytest.approx(BURST - output - records[0].usage.input_tokens, abs=1)
 
 
+@pytest.mark.parametrize(("written", "told"), [(9_000, 3_000), (9_000, 500), (2_000, 2_000), (900, 1_500)])
+def test_output_reserved_while_a_stream_ran_is_replaced_by_what_the_model_counts(front, written, told):
+    """Our own count errs upwards: of some languages it is three times the model's."""
+    usage = b'data: {"choices":[],"usage":{"prompt_tokens":11,"completion_tokens":%d}}\n\n' % told
+
+    def script(connection: socket.socket, request: bytes) -> bool:
+        connection.sendall(EVENTS + _chunk(CONTENT) * (written // WRITTEN) + _chunk(FINISH) + _chunk(usage) + _chunk(DONE) + b"0\r\n\r\n")
+        return False
+
+    proxy, _ = _front(front, script)
+    for turn in (1, 2):
+        proxy.raw(_request(STREAM.replace(b'"max_tokens": 5000, ', b"")))
+        assert _left(proxy) == pytest.approx(BURST - (11 + told) * turn, abs=1)
+
+
 @pytest.mark.parametrize(
     ("body", "begun", "cost"),
     [
