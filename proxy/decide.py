@@ -128,12 +128,12 @@ class Decider:
         if decision.prepaid is not None and usage == decision.prepaid:
             spent = [ask.cost for ask in held.asks]
         else:
-            spent = costs.settled(held.asks, usage, decision.rules.price(decision.call.model))
+            spent = costs.settled(held.asks, usage, decision.rules.price(decision.call.model, decision.call.service_tier))
         await self.store.settle(held, spent, now)
 
     async def extend(self, decision: Decision, tokens: int, now: float) -> tuple[Decision, Standing | None]:
         """Reserve `tokens` more of output for one call that runs: the decision that holds them too, or the limit that denies them."""
-        held, price = decision.held, decision.rules.price(decision.call.model)
+        held, price = decision.held, decision.rules.price(decision.call.model, decision.call.service_tier)
         growing = [
             place for place, (ask, at) in enumerate(zip(held.asks, held.standings, strict=True)) if ask.unit in OUTPUT_COUNTS and at.allowed
         ]
@@ -194,7 +194,7 @@ def facts_of(
         f["request.tools"], f["request.tool_results"], f["request.turns"], f["request.max_tokens"], f["request.n"], temperature, seed,
         f["request.logprobs"], f["request.top_logprobs"], f["request.reasoning"], f["request.reasoning_effort"],
         f["request.reasoning_budget"], f["request.end_user"], f["request.input_tokens"], f["request.inspected"], f["request.batch_size"],
-        f["request.unseen"],
+        f["request.unseen"], f["request.service_tier"],
     ) = call  # fmt: skip
     model = f["request.model"] = rules.canonical_model(named)
     f["request.model_known"] = rules.knows_model(model)
@@ -235,6 +235,6 @@ def asks_of(rules: Ruleset, limits: tuple[AppliedLimit, ...], call: ModelCall) -
         if count in costs.UNMETERED:
             cost = costs.reserved(count, call) if call.batch_size > 1 else 1.0
         else:
-            cost = costs.of_tokens(count, given, output, rules.price(call.model) if count == "usd" else costs.FREE)
+            cost = costs.of_tokens(count, given, output, rules.price(call.model, call.service_tier) if count == "usd" else costs.FREE)
         asks.append(_new(Ask, (identity, key, cost, rate, burst, shadow, count)))
     return asks
