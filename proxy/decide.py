@@ -117,27 +117,42 @@ class Decider:
             held = await self.store.reserve(asks_of(rules, limits, call), now)
         return _new(Decision, (rules, call, facts, refusal, clamps, strips, tags, hits + more_hits, signals, limits, held, None))
 
-    async def settle(self, decision: Decision, usage: Usage, now: float, reserved_since: int = 0) -> None:
+    async def settle(self, decision: Decision, usage: Usage, now: float) -> None:
         """Put the real cost in place of the estimate and end the leases, whichever way the exchange ended.
 
-        `reserved_since` are output tokens that `extend` has reserved already. What a batch costs later stays as it was reserved.
+        What a batch costs later stays as it was reserved.
         """
         held = decision.held
         if not held.asks or held.denied is not None:
             return
-        if reserved_since:
-            usage = usage._replace(output_tokens=max(0, usage.output_tokens - reserved_since))
         if decision.prepaid is not None and usage == decision.prepaid:
             spent = [ask.cost for ask in held.asks]
         else:
-            spent = costs.settled(held.asks, usage, decision.rules.price(decision.call.model))
+            spent = costs.settled(held.asks, usage, decision.rules.price(decision.call.model, decision.call.service_tier))
         await self.store.settle(held, spent, now)
 
-    async def extend(self, decision: Decision, tokens: int, now: float) -> Standing | None:
-        """Reserve `tokens` more of output for a call that runs. Gives the limit that denies them."""
-        price = costs.Price(*decision.rules.price(decision.call.model)).of(0, tokens)
-        asks = [ask._replace(cost=price if ask.unit == "usd" else float(tokens)) for ask in decision.held.asks if ask.unit in OUTPUT_COUNTS]
-        return (await self.store.reserve(asks, now)).denied if asks else None
+    async def extend(self, decision: Decision, tokens: int, now: float) -> tuple[Decision, Standing | None]:
+        """Reserve `tokens` more of output for one call that runs: the decision that holds them too, or the limit that denies them."""
+        held, price = decision.held, decision.rules.price(decision.call.model, decision.call.service_tier)
+        growing = [
+            place for place, (ask, at) in enumerate(zip(held.asks, held.standings, strict=True)) if ask.unit in OUTPUT_COUNTS and at.allowed
+        ]
+        asks = []
+        for place in growing:
+            identity, count, key, rate, burst, shadow, _, _ = decision.limits[
+                place
+            ]  # of the whole limit, where a replica alone held a share
+            asks.append(Ask(identity, key, costs.of_tokens(count, 0, tokens, price), rate, burst, shadow, count))
+        if not asks:
+            return decision, None
+        more = await self.store.reserve(asks, now)
+        if more.denied is not None or more.degraded != held.degraded:
+            return decision, more.denied
+        grown = list(held.asks)
+        for place, ask, standing in zip(growing, asks, more.standings, strict=True):
+            if standing.allowed:
+                grown[place] = grown[place]._replace(cost=grown[place].cost + ask.cost)
+        return decision._replace(held=held._replace(asks=tuple(grown))), None
 
     def watch(self, decision: Decision, observation: Observation, now: float) -> Ticket | None:
         """Tell the detector that a served exchange begins. Exchanges that nobody's account stands for tell it nothing."""
@@ -179,7 +194,7 @@ def facts_of(
         f["request.tools"], f["request.tool_results"], f["request.turns"], f["request.max_tokens"], f["request.n"], temperature, seed,
         f["request.logprobs"], f["request.top_logprobs"], f["request.reasoning"], f["request.reasoning_effort"],
         f["request.reasoning_budget"], f["request.end_user"], f["request.input_tokens"], f["request.inspected"], f["request.batch_size"],
-        f["request.unseen"],
+        f["request.unseen"], f["request.service_tier"],
     ) = call  # fmt: skip
     model = f["request.model"] = rules.canonical_model(named)
     f["request.model_known"] = rules.knows_model(model)
@@ -220,6 +235,6 @@ def asks_of(rules: Ruleset, limits: tuple[AppliedLimit, ...], call: ModelCall) -
         if count in costs.UNMETERED:
             cost = costs.reserved(count, call) if call.batch_size > 1 else 1.0
         else:
-            cost = costs.of_tokens(count, given, output, rules.price(call.model) if count == "usd" else costs.FREE)
+            cost = costs.of_tokens(count, given, output, rules.price(call.model, call.service_tier) if count == "usd" else costs.FREE)
         asks.append(_new(Ask, (identity, key, cost, rate, burst, shadow, count)))
     return asks

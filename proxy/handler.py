@@ -204,8 +204,8 @@ class Handler:
             await relay(outgoing, down, record)  # 6 forward, 7 what comes back?
         finally:
             now = world.clock()
-            extended = allowance.extended if allowance is not None else 0
-            await world.decider.settle(decision, record.usage, now, extended)  # 8 the real cost, whichever way it ended
+            ended = allowance.decision if allowance is not None else decision
+            await world.decider.settle(ended, record.usage, now)  # 8 the real cost, whichever way it ended
             self.observe_s += watching.spent_s
             watching.ended(record.usage, record.status, now)
         return None

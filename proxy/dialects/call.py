@@ -75,6 +75,8 @@ class ModelCall(NamedTuple):
     """Calls inside a batch upload; 0 for a single call."""
     unseen: int = 0
     """Parts that no reader opens: attached documents, and content named by an id (stored prompts, files, earlier answers)."""
+    service_tier: str = ""
+    """The processing tier asked for, lower case, as the API names it: priority, flex, fast."""
 
 
 PICTURES_AND_SOUND: Final = ("image", "audio.speech")

@@ -17,6 +17,7 @@ from proxy.dialects.wire.strict import malformed
 from proxy.errors import CallerError
 
 MAX_NAME_CHARS: Final = 512
+ORDINARY_TIERS: Final = frozenset({"standard", "default"})
 
 
 def wrong(param: str, expected: str) -> CallerError:
@@ -120,6 +121,12 @@ def switch(document: Document, key: str) -> bool:
     if type(value) is not bool:
         raise wrong(key, "true or false")
     return value
+
+
+def tier(*named: str) -> str:
+    """Of several tiers that a request may name, the first that isn't the ordinary one, in lower case; "" when none is named."""
+    told = [name.lower() for name in named if name]
+    return next((name for name in told if name not in ORDINARY_TIERS), told[0] if told else "")
 
 
 def model(route: Route, document: Document, names: Names) -> str:

@@ -14,6 +14,7 @@ from proxy.dialects import body
 from proxy.dialects.batch import Upload
 from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import Document, Names, Route, RouteKind
+from proxy.dialects.reading import tier
 from proxy.dialects.routes import dialect_for_errors, find_route
 from proxy.dialects.wire.query import check_query
 from proxy.errors import CallerError, Fault
@@ -22,6 +23,10 @@ from proxy.policy.ruleset import Ruleset
 from proxy.settings import Caps
 
 UNINSPECTED: Final = "uninspected"
+TIER_HEADERS: Final = frozenset({
+    "x-amzn-bedrock-performanceconfig-latency", "x-amzn-bedrock-service-tier", "x-vertex-ai-llm-shared-request-type",
+})  # fmt: skip
+"""Where Bedrock's InvokeModel and Vertex take what their other APIs have in the body."""
 PLAIN: Final = frozenset({"", "identity"})
 """Other codings may make a small body large."""
 
@@ -76,4 +81,6 @@ def _read_call(raw: bytes, head: Head, route: Route, names: Names, caps: Caps, w
     raw = body.decode(raw, head.content_encoding, caps.decoded_bytes)
     body.check_media_type(head.content_type)
     document = body.read_json(raw, body.JsonLimits())
-    return Asked(raw, route.read(document, names), document, waited_s)
+    call = route.read(document, names)
+    told = [value for name, value in head.headers if name in TIER_HEADERS]
+    return Asked(raw, call._replace(service_tier=tier(*told, call.service_tier)) if told else call, document, waited_s)

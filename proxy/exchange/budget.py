@@ -30,26 +30,24 @@ class Cut(NamedTuple):
 class Allowance:
     """Output that one exchange may still write. `covered` is compared with each chunk's count, which is all that most streams cost."""
 
-    __slots__ = ("_clock", "_decider", "_decision", "covered", "extended")
+    __slots__ = ("_clock", "_decider", "covered", "decision")
 
     def __init__(self, decider: Decider, decision: Decision, clock: Callable[[], float]) -> None:
         self._decider = decider
-        self._decision = decision
+        self.decision = decision
+        """It holds all that was reserved by now."""
         self._clock = clock
         call = decision.call
         self.covered = output_estimate(call) * (ERRS_UPWARDS if call.max_output_tokens else 1)
         """Output tokens that are paid for."""
-        self.extended = 0
-        """How many of them were reserved after the start."""
 
     async def cover(self, written: int) -> Cut | None:
         """Reserve more until `written` output tokens are covered; the reason to cut where a limit says no."""
         while self.covered < written:
             tokens = max(PIECE_TOKENS, written - self.covered)
-            denied = await self._decider.extend(self._decision, tokens, self._clock())
+            self.decision, denied = await self._decider.extend(self.decision, tokens, self._clock())
             if denied is not None:
-                own = next((limit.message for limit in self._decision.limits if limit.id == denied.limit), "")
+                own = next((limit.message for limit in self.decision.limits if limit.id == denied.limit), "")
                 return Cut(denied.limit, SPENT, own or f"Limit '{denied.limit}' is spent.")
             self.covered += tokens
-            self.extended += tokens
         return None

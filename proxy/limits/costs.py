@@ -5,7 +5,7 @@ Estimates lean high, because a limit that reserves too little is overspent by ev
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from proxy.dialects.call import PICTURES_AND_SOUND, ModelCall, Usage
@@ -39,39 +39,8 @@ class Price(NamedTuple):
     input_usd: float
     output_usd: float
 
-    def of(self, input_tokens: int, output_tokens: int) -> float:
-        """US dollars for that many tokens."""
-        return (input_tokens * self.input_usd + output_tokens * self.output_usd) / 1e6
-
 
 FREE: Final = Price(0.0, 0.0)
-
-
-class PriceTable:
-    """Prices by model: the exact name, else the longest listed prefix (written `name*`), else the dearest price listed.
-
-    A model nobody priced is charged like the dearest one, so that a new name never runs past a money limit for free.
-    """
-
-    __slots__ = ("_exact", "_prefixes", "dearest")
-
-    def __init__(self, prices: Mapping[str, Price]) -> None:
-        self._exact = {name: price for name, price in prices.items() if not name.endswith("*")}
-        starred = [(name[:-1], price) for name, price in prices.items() if name.endswith("*")]
-        self._prefixes = sorted(starred, key=lambda row: -len(row[0]))
-        columns = list(zip(*prices.values(), strict=True))
-        self.dearest = Price(max(columns[0]), max(columns[1])) if columns else FREE
-
-    def of(self, model: str) -> Price:
-        """The price of `model`."""
-        found = self._exact.get(model)
-        if found is not None:
-            return found
-        return next((price for prefix, price in self._prefixes if model.startswith(prefix)), self.dearest)
-
-    def lists(self, model: str) -> bool:
-        """Whether `model` has a price of its own, itself or by a prefix."""
-        return model in self._exact or any(model.startswith(prefix) for prefix, _ in self._prefixes)
 
 
 def output_estimate(call: ModelCall, expected: int = DEFAULT_OUTPUT_TOKENS) -> int:

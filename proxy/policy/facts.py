@@ -101,6 +101,7 @@ FACTS: tuple[Fact, ...] = (
     _request("request.patterns", Kind.STRINGS, "Names of the pattern sets that the prompt's texts matched."),
     _request("request.batch_size", Kind.INT, "Calls inside a batch upload; 0 for a single call.", few=False),
     _request("request.unseen", Kind.INT, "Parts that were named but not sent along: files, stored prompts, earlier answers.", few=False),
+    _request("request.service_tier", Kind.STRING, 'Processing tier asked for, such as priority, flex or fast; "" when left out.'),
     _request("request.inspected", Kind.BOOL, "A reader understood the request; false only for endpoints passed by policy."),
     _request("time.hour", Kind.INT, "Hour of the day, UTC, 0 to 23."),
     _request("time.weekday", Kind.INT, "Day of the week, UTC, 1 (Monday) to 7."),

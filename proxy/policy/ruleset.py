@@ -100,9 +100,9 @@ class Ruleset:
             epoch = self._epoch = self._epoch_at(now)
         return epoch.budgets.due(facts)
 
-    def price(self, model: str) -> tuple[float, float]:
-        """US dollars per million input and output tokens, by any name of the model."""
-        return self._price_of(self.canonical_model(model))
+    def price(self, model: str, tier: str = "") -> tuple[float, float]:
+        """US dollars per million input and output tokens of a processing tier, by any name of the model."""
+        return self._price_of(self.canonical_model(model), tier)
 
     def expired(self, now: float) -> tuple[str, ...]:
         """Ids of rules and waivers whose last day has passed: they no longer act, which someone should be told."""

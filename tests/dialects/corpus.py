@@ -114,7 +114,7 @@ def fault_of(action: Callable[[], object]) -> Fault | None:
 
 CANARY = "the quick brown canary"
 
-WRITTEN = "max_output_tokens temperature seed logprobs top_logprobs reasoning reasoning_effort reasoning_budget"
+WRITTEN = "max_output_tokens temperature seed logprobs top_logprobs reasoning reasoning_effort reasoning_budget service_tier"
 """What only shapes text that a model writes."""
 TALK = "tools tool_results"
 """What only a conversation holds."""

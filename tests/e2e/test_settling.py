@@ -113,6 +113,29 @@ def test_each_way_out_gives_its_place_back_and_is_charged_what_it_cost(front, wa
     assert {record.usage.estimated for record in told} == {way.estimated}
 
 
+@pytest.mark.parametrize(("tier", "dollars"), [("", 2.0), ("flex", 2.0), ("priority", 4.0)])
+def test_a_tier_named_in_a_header_is_a_fact_and_has_its_price(front, tier, dollars):
+    policies = {**OPEN, "l.yaml": """prices: {default: {input: 100000, output: 100000}, tiers: {priority: 2}}
+limits:
+  - {id: limits.money, per: [account.id], count: usd, rate: 1/1h, burst: 100}
+rules:
+  - {id: terms.tier, when: request.service_tier == 'priority', then: {tag: [dear]}}
+"""}  # fmt: skip
+
+    def script(connection: socket.socket, request: bytes) -> bool:
+        connection.sendall(_json(b'{"type":"message","content":[],"stop_reason":"end_turn","usage":{"input_tokens":12,"output_tokens":8}}'))
+        return False
+
+    proxy = front(script, policies=policies)
+    records = recorded(proxy.proxy)
+    asked = _request(b'{"anthropic_version":"bedrock-2023-05-31","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}')
+    asked = asked.replace(b"/v1/chat/completions", b"/model/anthropic.claude-x/invoke")
+    told = [proxy.raw(asked.replace(b"host: p", b"host: p\r\nx-amzn-bedrock-service-tier: " + tier.encode())) for _ in range(2)]
+    first, second = (int(answer.decode().partition('"limits.money";r=')[2].partition(";")[0]) for answer in told)
+    assert first - second == pytest.approx(dollars * 100, abs=1)
+    assert ["dear" in record.tags for record in records] == [tier == "priority"] * 2
+
+
 def test_tokens_that_bedrock_tells_in_headers_are_what_the_answer_costs(front):
     answer = _json(b'{"embedding":[0.5]}').replace(
         b"\r\n\r\n", b"\r\nx-amzn-bedrock-input-token-count: 11\r\nx-amzn-bedrock-output-token-count: 7\r\n\r\n", 1
@@ -151,6 +174,21 @@ def test_pictures_and_sound_that_tell_no_usage_cost_what_was_reserved_for_them(f
     proxy.raw(_request(body).replace(b"/v1/chat/completions", path.encode()))
     assert [(record.usage.output_tokens, record.usage.estimated) for record in records] == [(output, True)]
     assert _left(proxy) == pytest.approx(BURST - output - records[0].usage.input_tokens, abs=1)
+
+
+@pytest.mark.parametrize(("written", "told"), [(9_000, 3_000), (9_000, 500), (2_000, 2_000), (900, 1_500)])
+def test_output_reserved_while_a_stream_ran_is_replaced_by_what_the_model_counts(front, written, told):
+    """Our own count errs upwards: of some languages it is three times the model's."""
+    usage = b'data: {"choices":[],"usage":{"prompt_tokens":11,"completion_tokens":%d}}\n\n' % told
+
+    def script(connection: socket.socket, request: bytes) -> bool:
+        connection.sendall(EVENTS + _chunk(CONTENT) * (written // WRITTEN) + _chunk(FINISH) + _chunk(usage) + _chunk(DONE) + b"0\r\n\r\n")
+        return False
+
+    proxy, _ = _front(front, script)
+    for turn in (1, 2):
+        proxy.raw(_request(STREAM.replace(b'"max_tokens": 5000, ', b"")))
+        assert _left(proxy) == pytest.approx(BURST - (11 + told) * turn, abs=1)
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ def usage_of(dialect: str, answer: bytes, endpoint: str = "chat") -> Usage | Non
         pytest.param(
             "openai", b'{"text":"Hi","usage":{"type":"tokens","input_tokens":14,"output_tokens":4}}', Usage(14, 4), id="transcription"
         ),
+        pytest.param("openai", b'{"text":"Hi","usage":{"type":"duration","seconds":9}}', None, id="seconds-of-sound"),
         pytest.param("openai", b'{"choices":[],"timings":{"prompt_n":3,"cache_n":2,"predicted_n":7}}', Usage(5, 7, 2), id="llama.cpp"),
         pytest.param("openai", b'{"choices":[],"usage":null}', None, id="none"),
         pytest.param(
@@ -47,6 +48,13 @@ def usage_of(dialect: str, answer: bytes, endpoint: str = "chat") -> Usage | Non
             b'{"type":"message","content":[],"usage":{"input_tokens":1,"cache_creation_input_tokens":2,"cache_read_input_tokens":4,"output_tokens":8}}',
             Usage(7, 8, 4),
             id="anthropic-cache",
+        ),
+        pytest.param(
+            "anthropic",
+            b'{"type":"message","content":[],"usage":{"input_tokens":23,"cache_read_input_tokens":7,"output_tokens":10,"iterations":['
+            b'{"type":"compaction","input_tokens":180,"output_tokens":35},{"type":"message","input_tokens":23,"output_tokens":10}]}}',
+            Usage(210, 45, 7),
+            id="anthropic-compaction",
         ),
         pytest.param(
             "anthropic", b'{"type":"completion","completion":"Hi there","stop_reason":"stop_sequence"}', None, id="anthropic-complete"

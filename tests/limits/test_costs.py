@@ -5,7 +5,7 @@ from proxy.dialects.dialect import RouteKind
 from proxy.dialects.routes import ENDPOINTS
 from proxy.limits import costs
 from proxy.limits.ask import Ask
-from proxy.limits.costs import Price, PriceTable
+from proxy.limits.costs import Price
 
 CHAT = ModelCall("openai", "chat.completions", "m-large", input_tokens=200, max_output_tokens=500)
 
@@ -59,17 +59,3 @@ def test_an_unknown_count_is_an_error_and_not_free():
         costs.reserved("apples", CHAT)
     with pytest.raises(ValueError, match="apples"):
         costs.settled([Ask("l.a", "l.a|acme", 1.0, 1.0, 1.0, unit="apples")], Usage(), costs.FREE)
-
-
-def test_a_model_is_priced_by_name_then_by_longest_prefix_then_as_the_dearest():
-    table = PriceTable({"m-large": Price(5, 25), "m-*": Price(1, 5), "m-small-*": Price(0.25, 30)})
-    assert table.of("m-large") == Price(5, 25)
-    assert table.of("m-small-2") == Price(0.25, 30)
-    assert table.of("m-medium") == Price(1, 5)
-    assert table.of("brand-new") == Price(5, 30)
-    assert table.lists("m-medium")
-    assert not table.lists("brand-new")
-
-
-def test_without_prices_nothing_costs_money():
-    assert PriceTable({}).of("m-large") == costs.FREE

@@ -8,7 +8,7 @@ from proxy.dialects.anthropic import content
 from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import Document, Names, Route
 from proxy.dialects.openai import sampling
-from proxy.dialects.reading import Prompt, fields, inner, items, limit, model, number, switch, text, wrong
+from proxy.dialects.reading import Prompt, fields, inner, items, limit, model, number, switch, text, tier, wrong
 from proxy.dialects.wire.strict import malformed
 
 _PLAIN_KEYS: Final = """
@@ -59,6 +59,7 @@ def read(route: Route, document: Document, names: Names) -> ModelCall:
         True,  # inspected
         0,  # batch_size
         prompt.unseen,
+        tier(text(document, "speed"), text(document, "service_tier")),
     )
 
 

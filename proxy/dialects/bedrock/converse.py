@@ -10,7 +10,7 @@ from proxy.dialects.bedrock.vendors import CONFIGS, LIMITS, SAMPLES
 from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import Document, Names, Route
 from proxy.dialects.openai.sampling import LOGPROBS, REASONING, Reasoning, highest, logprobs, reasoning
-from proxy.dialects.reading import Prompt, fields, inner, items, limit, model, number, optional_whole, text, wrong
+from proxy.dialects.reading import Prompt, fields, inner, items, limit, model, number, optional_whole, text, tier, wrong
 from proxy.dialects.wire.strict import malformed
 
 STORED_PROMPT: Final = ":prompt/"
@@ -21,7 +21,9 @@ OVERRIDES: Final = frozenset({"messages", "system", "prompt", "model", "temperat
 """What `additionalModelRequestFields` may not set again: two places for one parameter have two readings."""
 
 _EXTRA_SETTINGS: Final = (
-    REASONING | LOGPROBS | {"reasoning_config", "reasoningConfig", "output_config", "anthropic_beta", "tools", "mcp_servers"}
+    REASONING
+    | LOGPROBS
+    | {"reasoning_config", "reasoningConfig", "output_config", "anthropic_beta", "tools", "mcp_servers", "speed", "service_tier"}
 ) - {"chat_template_kwargs"}
 """Extra fields that are read for themselves, or are no words."""
 
@@ -70,7 +72,14 @@ def read(route: Route, document: Document, names: Names) -> ModelCall:
         reasoning_budget=thinking.budget,
         input_tokens=prompt.length(messages),
         unseen=prompt.unseen,
+        service_tier=_tier(document, extra),
     )
+
+
+def _tier(document: Document, extra: Document) -> str:
+    """Amazon's tier and optimised latency, and Claude's own fields."""
+    told = text(inner(document, "performanceConfig"), "latency"), text(inner(document, "serviceTier"), "type")
+    return tier(*told, *(text(extra, key) for key in ("speed", "service_tier")))
 
 
 def _extra(prompt: Prompt, document: Document) -> Document:

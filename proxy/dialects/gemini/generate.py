@@ -51,6 +51,7 @@ def generate(route: Route, document: Document, names: Names) -> ModelCall:
         reasoning_budget=budget,
         input_tokens=prompt.length(messages),
         unseen=prompt.unseen,
+        service_tier=text(document, "serviceTier").lower(),
     )
 
 

@@ -57,6 +57,7 @@ def read(route: Route, document: Document, names: Names) -> ModelCall:
         True,  # inspected
         0,  # batch_size
         prompt.unseen,
+        text(document, "service_tier").lower(),
     )
 
 

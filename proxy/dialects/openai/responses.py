@@ -66,6 +66,7 @@ def read(route: Route, document: Document, names: Names) -> ModelCall:
         end_user=sampling.end_user(document),
         input_tokens=prompt.length(prompt.turns),
         unseen=prompt.unseen,
+        service_tier=text(document, "service_tier").lower(),
     )
 
 

@@ -26,7 +26,8 @@ mcp_servers messages metadata method mimeType model model_list models n n_cmpl n
 num_predict numberOfImages options output outputConfig output_audio output_config output_format parameters params parts prediction
 previous_response_id prompt promptVariables prompt_embeds prompt_logprobs purpose reasoning reasoningConfig reasoning_budget_message reasoning_budget_tokens reasoning_config
 reasoning_content reasoning_details reasoning_effort reasoning_format refusal requests response responseFormat responseJsonSchema responseLogprobs
-responseSchema response_format return_likelihoods role safety_identifier schemaVersion seed server_label session source stream
+performanceConfig latency serviceTier
+responseSchema response_format return_likelihoods role safety_identifier schemaVersion seed server_label session source speed stream
 stream_format stream_options suffix summary system systemInstruction temperature template text textFormat textGenerationConfig
 id previous_input_messages previous_response generate_summary keywords mode plugins web_search_options compaction vector_store_ids file_ids result routingConfig audioTranscriptionConfig continuationToken s3Location svg
 think thinking thinkingBudget thinkingConfig thinkingLevel thinking_budget thinking_budget_tokens thinking_token_budget thread title toolConfig toolResponse toolResult
@@ -37,7 +38,7 @@ codeExecution computerUse enterpriseWebSearch fileSearch googleMaps googleSearch
 _COMMON: Final = """
 cachePoint cache_control call_id custom_id detail dimensions encoding_format frequency_penalty functionCall
 inputSchema keep_alive logit_bias max_tool_calls parallel_tool_calls presence_penalty prompt_cache_key quality reasoningContent
-safetySettings service_tier signature size speed status stop stopSequences stop_sequences store strict thoughtSignature toolSpec
+safetySettings signature size status stop stopSequences stop_sequences store strict thoughtSignature toolSpec
 toolUse toolUseId tool_choice topK topP top_k top_p truncation verbosity voice
 """
 _CAPITAL: Final = re.compile("[A-Z]")

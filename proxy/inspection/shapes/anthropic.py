@@ -13,6 +13,8 @@ _REASONING_BLOCKS: Final = frozenset({"thinking", "redacted_thinking"})
 _REASONING_DELTAS: Final = frozenset({"thinking_delta", "signature_delta"})
 _BLOCK_EVENTS: Final = frozenset({"content_block_start", "content_block_delta", "content_block_stop"})
 
+_COUNTS: Final = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens")
+
 
 def read(event: Json, tally: Tally) -> None:
     """Read one event of a stream or a whole message."""
@@ -42,9 +44,15 @@ def _read_block(block: Json, tally: Tally) -> None:
 
 
 def read_usage(usage: Json | None, tally: Tally) -> None:
-    """Anthropic counts cached input apart from `input_tokens`. A count that message_delta leaves out keeps message_start's value."""
+    """Anthropic counts cached input apart from `input_tokens`. A count that message_delta leaves out keeps message_start's value.
+
+    Where the server ran several iterations (compaction), `iterations` lists them all, and the counts beside it leave some out.
+    """
     if not usage:
         return
+    if usage.get("iterations"):
+        sums = {key: sum(count(each.get(key)) for each in usage["iterations"]) for key in _COUNTS}
+        usage = {**usage, **{key: total for key, total in sums.items() if total > count(usage.get(key))}}
     details = usage.get("output_tokens_details") or {}
     tally.report(
         prompt=_maybe(usage.get("input_tokens")),

@@ -211,10 +211,13 @@ def report_openai_usage(usage: Json, tally: Tally) -> None:
     """OpenAI's usage object, of either wording (prompt and completion, or input and output).
 
     Some upstreams (xAI) leave reasoning out of completion_tokens but not out of total_tokens: the total decides.
+    One that counts something else (Whisper tells seconds) reports nothing.
     """
     get = usage.get
-    prompt = count(get("prompt_tokens", get("input_tokens")))
-    written = count(get("completion_tokens", get("output_tokens")))
+    read, wrote = get("prompt_tokens", get("input_tokens")), get("completion_tokens", get("output_tokens"))
+    if read is None and wrote is None:
+        return
+    prompt, written = count(read), count(wrote)
     unexplained = count(get("total_tokens")) - prompt
     prompt_details = get("prompt_tokens_details") or get("input_tokens_details") or get("input_token_details")
     written_details = get("completion_tokens_details") or get("output_tokens_details")

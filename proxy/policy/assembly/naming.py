@@ -60,7 +60,8 @@ def name_everything(parts: Parts, files: Files, problems: list[Problem]) -> Voca
     """What the files name. Faults are added to `problems` and the name left out or left empty."""
     lists = _lists(parts, files, problems)
     patterns, origins = _patterns(parts, files, problems)
-    return Vocabulary(lists, patterns, origins, _models(parts, problems), _prices(parts, problems), _passes(parts, problems), parts.presets)
+    models = _models(parts, problems)
+    return Vocabulary(lists, patterns, origins, models, _prices(parts, models.aliases, problems), _passes(parts, problems), parts.presets)
 
 
 def origin(part: Part, path: Path) -> Origin:
@@ -203,14 +204,20 @@ def _models(parts: Parts, problems: list[Problem]) -> ModelNames:
     return ModelNames(aliases, known)
 
 
-def _prices(parts: Parts, problems: list[Problem]) -> Prices:
+def _prices(parts: Parts, aliases: Mapping[str, str], problems: list[Problem]) -> Prices:
     tables = [(part, part.policy.prices) for part in parts.parts if part.policy.prices is not None]
     for part, _ in tables[1:]:
         problems.append(part.document.problem(("prices",), f"a second price table (first in {tables[0][0].document.file})", "keep one"))
     if not tables:
         return Prices({})
-    table = tables[0][1]
-    return Prices({name: _dollars(price) for name, price in table.models.items()}, _dollars(table.default))
+    part, table = tables[0]
+    for name in table.models:
+        if name in aliases:
+            what, fix = f"{name!r} is an alias, and prices are looked up by canonical names only", f"write {aliases[name]!r}"
+            problems.append(part.document.problem(("prices", "models", name), what, fix))
+        elif "*" in name[:-1]:
+            problems.append(part.document.problem(("prices", "models", name), f"{name!r} has a * inside", "* may only stand at the end"))
+    return Prices({name: _dollars(price) for name, price in table.models.items()}, _dollars(table.default), table.tiers)
 
 
 def _dollars(price: PriceDoc) -> tuple[float, float]:

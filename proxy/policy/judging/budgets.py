@@ -144,7 +144,9 @@ def _applied(budget: _Budget, subjects: Sequence[str]) -> AppliedLimit:
 
 
 def _prepared(limit: Limit, subject: int) -> _Budget:
-    return _Budget(limit, limit.id + SEPARATOR, subject, (limit.rate, limit.burst, limit.mode is Mode.SHADOW, limit.message, limit))
+    # What is owed is kept as time: under another rate it would be another amount, so a limit whose rate is changed starts anew.
+    head = f"{limit.id}{SEPARATOR}{limit.rate!r}{SEPARATOR}" if limit.rate else limit.id + SEPARATOR
+    return _Budget(limit, head, subject, (limit.rate, limit.burst, limit.mode is Mode.SHADOW, limit.message, limit))
 
 
 def _reads(limit: Limit) -> frozenset[str]:

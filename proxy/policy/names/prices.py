@@ -18,9 +18,11 @@ _LONGEST_NAME: Final = 128
 class Prices:
     """A price for every model; one that isn't listed costs the default."""
 
-    __slots__ = ("_exact", "_prefixes", "_seen", "default", "models")
+    __slots__ = ("_exact", "_prefixes", "_seen", "default", "models", "tiers")
 
-    def __init__(self, models: Mapping[str, Price], default: Price = DEFAULT_PRICE) -> None:
+    def __init__(self, models: Mapping[str, Price], default: Price = DEFAULT_PRICE, tiers: Mapping[str, float] | None = None) -> None:
+        """`tiers` says how many times the ordinary price a processing tier costs."""
+        self.tiers = dict(tiers or {})
         self.models = dict(models)
         self.default = default
         self._exact = {name: price for name, price in models.items() if not name.endswith("*")}
@@ -28,8 +30,13 @@ class Prices:
         self._seen: dict[str, Price] = {}
         self._prefixes = sorted(starred, key=lambda item: len(item[0]), reverse=True)
 
-    def of(self, model: str) -> Price:
-        """The model's price: its own, that of the longest beginning listed, or the default."""
+    def of(self, model: str, tier: str = "") -> Price:
+        """The model's price: its own, that of the longest beginning listed, or the default; times what its tier costs."""
+        read, written = self._ordinary(model)
+        times = self.tiers.get(tier, 1.0)
+        return read * times, written * times
+
+    def _ordinary(self, model: str) -> Price:
         price = self._exact.get(model) or self._seen.get(model)
         if price is None:
             price = next((price for prefix, price in self._prefixes if model.startswith(prefix)), self.default)

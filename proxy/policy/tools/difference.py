@@ -175,7 +175,8 @@ def _names(old: Ruleset, new: Ruleset) -> Iterator[Change]:
     was, now = old.vocabulary.models, new.vocabulary.models
     if (was.aliases, sorted(was.known)) != (now.aliases, sorted(now.known)):
         yield Change("models", "models", "changed", UNCLEAR, (*_listed(was.known, now.known), *_listed(was.aliases, now.aliases)), "")
-    if (old.vocabulary.prices.models, old.vocabulary.prices.default) != (new.vocabulary.prices.models, new.vocabulary.prices.default):
+    priced, repriced = old.vocabulary.prices, new.vocabulary.prices
+    if (priced.models, priced.default, priced.tiers) != (repriced.models, repriced.default, repriced.tiers):
         yield Change("prices", "prices", "changed", UNCLEAR, (), "")
 
 

@@ -64,6 +64,7 @@ MESSAGES = Row(
         ),
         "reasoning_budget": (Probe(("thinking",), {"type": "enabled", "budget_tokens": 2000}, 2000),),
         "end_user": (Probe(("metadata", "user_id"), "someone", "someone"),),
+        "service_tier": (Probe(("service_tier",), "standard_only", "standard_only"), Probe(("speed",), "fast", "fast")),
         "unseen": (
             Probe(("messages", 0, "content"), [{"type": "document", "source": {"type": "base64", "data": "AA"}}], 1),
             Probe(("messages", 0, "content"), [{"type": "image", "source": {"type": "file", "file_id": "1"}}], 1),
@@ -99,7 +100,7 @@ COMPLETE = Row(
         "end_user": (Probe(("metadata", "user_id"), "someone", "someone"),),
     },
     words=((("prompt",), CANARY),),
-    never=f"{TALK} images audio n seed logprobs top_logprobs reasoning reasoning_effort reasoning_budget unseen",
+    never=f"{TALK} images audio n seed logprobs top_logprobs reasoning reasoning_effort reasoning_budget unseen service_tier",
 )
 
 ROWS = {

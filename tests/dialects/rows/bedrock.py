@@ -47,6 +47,11 @@ CONVERSE = Row(
             Probe((EXTRA, "reasoning_config"), {"type": "enabled", "budget_tokens": 2000}, True),
             Probe((EXTRA, "reasoning_effort"), "low", True),
         ),
+        "service_tier": (
+            Probe(("serviceTier",), {"type": "priority"}, "priority"),
+            Probe(("performanceConfig",), {"latency": "optimized"}, "optimized"),
+            Probe((EXTRA, "speed"), "fast", "fast"),
+        ),
         "reasoning_effort": (
             Probe((EXTRA, "reasoning_effort"), "high", "high"),
             Probe((EXTRA, "reasoningConfig"), {"type": "enabled", "maxReasoningEffort": "high"}, "high"),

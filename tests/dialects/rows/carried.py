@@ -8,7 +8,7 @@ from tests.dialects.corpus import CANARY, Path, Probe, Row, as_events, as_form, 
 from tests.dialects.rows import anthropic, openai, responses
 
 _MODEL = (Probe(("model",), "m-form", "m-form"),)
-_UNKNOWN_TO_FORMS = "seed top_logprobs reasoning reasoning_effort reasoning_budget tools tool_results turns unseen"
+_UNKNOWN_TO_FORMS = "seed top_logprobs reasoning reasoning_effort reasoning_budget tools tool_results turns unseen service_tier"
 _SPOKEN: dict[str, tuple[Probe, ...]] = {
     "model": _MODEL,
     "stream": (Probe(("stream",), "true", True), Probe(("stream",), "True", True)),
@@ -79,7 +79,7 @@ REALTIME = Row(
         "unseen": (*_in_both(("prompt",), {"id": "pmpt_1"}, 1), _item({"type": "input_file", "file_id": "1"})),
     },
     words=REALTIME_WORDS,
-    never="stream n seed top_logprobs end_user",
+    never="stream n seed top_logprobs end_user service_tier",
     carry=as_events,
     method="GET",
 )

@@ -28,6 +28,7 @@ GENERATE = Row(
     path_model="gemini-x",
     least={"contents": [{"role": "user", "parts": [{"text": "hello"}]}]},
     probes={
+        "service_tier": (Probe(("serviceTier",), "flex", "flex"), Probe(("service_tier",), "PRIORITY", "priority")),
         "images": (
             Probe(("contents", 0, "parts"), [{"inlineData": {"mimeType": "image/png", "data": "AA"}}], 1),
             Probe(("contents", 0, "parts"), [{"inline_data": {"mime_type": "image/png", "data": "AA"}}], 1),

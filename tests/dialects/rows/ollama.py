@@ -35,7 +35,7 @@ CHAT = Row(
         (("tools",), [{"type": "function", "function": {"name": "f", "description": CANARY}}]),
         (("format",), {"type": "object", "description": CANARY}),
     ),
-    never="audio n reasoning_budget end_user unseen",
+    never="audio n reasoning_budget end_user unseen service_tier",
 )
 
 _GENERATE_PROBES = {name: probes for name, probes in CHAT.probes.items() if name not in {"images", "tools", "tool_results", "turns"}}
@@ -54,7 +54,7 @@ GENERATE = Row(
         (("template",), CANARY),
         (("format",), {"description": CANARY}),
     ),
-    never=f"{TALK} audio n reasoning_budget end_user turns",
+    never=f"{TALK} audio n reasoning_budget end_user turns service_tier",
 )
 
 EMBED = Row(

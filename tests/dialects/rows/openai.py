@@ -43,6 +43,7 @@ CHAT = Row(
     least={"messages": [{"role": "user", "content": "hello"}]},
     probes={
         **SAMPLING,
+        "service_tier": (Probe(("service_tier",), "priority", "priority"),),
         "images": (
             Probe(("messages", 0, "content"), [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}}], 1),
             Probe(("messages", 0, "content"), [{"image_url": "https://example.com/a.png"}, {"type": "video_url", "video_url": {}}], 2),
@@ -95,7 +96,7 @@ COMPLETIONS = Row(
         "unseen": (Probe(("prompt",), [1, 2, 3], 1), Probe(("prompt",), [[1], [2]], 2), Probe(("prompt_embeds",), "AAAA", 1)),
     },
     words=((("prompt",), CANARY), (("prompt",), ["a", CANARY]), (("suffix",), CANARY)),
-    never=f"{TALK} images audio",
+    never=f"{TALK} images audio service_tier",
 )
 
 _USER = {"end_user": SAMPLING["end_user"], "model": SAMPLING["model"]}

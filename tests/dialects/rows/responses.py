@@ -31,6 +31,7 @@ ITEMS: tuple[Any, ...] = (
 )
 
 _PROBES: dict[str, tuple[Probe, ...]] = {
+    "service_tier": (Probe(("service_tier",), "flex", "flex"),),
     **{key: SAMPLING[key] for key in ("model", "stream", "n", "seed", "temperature", "end_user", "reasoning_budget")},
     "images": (
         Probe(("input",), [{"role": "user", "content": [{"type": "input_image", "image_url": "u"}]}], 1),

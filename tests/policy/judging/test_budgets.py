@@ -3,6 +3,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proxy.adapters.memory_store import MemoryStore
+from proxy.limits.ask import Ask
 from proxy.policy.judging import budgets as budgets_module
 from proxy.policy.judging.budgets import MAX_SUBJECT_CHARS
 from proxy.policy.judging.memory import LONGEST_TEXT
@@ -66,7 +68,21 @@ def test_a_digest_written_out_is_not_taken_for_the_subject_it_stands_for():
         return rules.limits_for({**ORDINARY, "account.id": account}, NOW)[0].key
 
     long = "x" * 1000
-    assert key(key(long).partition("\x1f")[2]) != key(long)
+    assert key(key(long).rpartition("\x1f")[2]) != key(long)
+
+
+def test_a_limit_whose_rate_is_changed_does_not_go_on_with_the_old_ones_debt():
+    def applied(rate: str):
+        return budgets(f"  - {{id: l.a, per: [account.id], count: requests, rate: {rate}}}\n").limits_for(ORDINARY, NOW)[0]
+
+    store, slow, fast = MemoryStore(), applied("100/1d"), applied("100/1m")
+    for limit in (slow, fast):
+        ask = Ask(limit.id, limit.key, 100.0, limit.rate, limit.burst)
+        assert store.take([ask], NOW).denied is None
+        assert store.take([ask], NOW).denied is not None
+    assert applied("100/1d").key == slow.key
+    assert applied("50/1d, burst: 100").key != slow.key
+    assert applied("100/1d, burst: 200, mode: shadow").key == slow.key
 
 
 def test_lists_numbers_and_truths_are_subjects_too():
@@ -97,7 +113,7 @@ def test_callers_cannot_fill_the_memory_of_budgets(monkeypatch):
     rules = budgets("  - {id: l.a, per: [account.id, request.model], count: requests, rate: 1/1s}\n")
     for number in range(200):
         facts = {**ORDINARY, "account.id": f"a{number}", "request.model": "m" * (number * 3)}
-        assert rules.limits_for(facts, NOW)[0].key.startswith(f"l.a\x1fa{number}\x1f")
+        assert f"\x1fa{number}\x1f" in rules.limits_for(facts, NOW)[0].key
     assert 0 < len(rules._epoch.budgets._due) <= 16
     assert all(len(part) <= LONGEST_TEXT for key in rules._epoch.budgets._due for part in key)
 

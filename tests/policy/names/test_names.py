@@ -34,6 +34,14 @@ def test_the_longest_beginning_sets_the_price():
     assert prices.of("gpt-4o-mini-2024") == (0.15, 0.6)
 
 
+def test_a_tier_multiplies_the_price_and_an_unknown_one_leaves_it():
+    prices = Prices({"gpt-4o*": (2.5, 10.0)}, (9.0, 9.0), {"priority": 2.0})
+    for _ in range(2):
+        assert prices.of("gpt-4o-2024", "priority") == (5.0, 20.0)
+        assert prices.of("gpt-4o-2024", "flex") == prices.of("gpt-4o-2024") == (2.5, 10.0)
+    assert prices.of("nobody-knows", "priority") == (18.0, 18.0)
+
+
 def test_without_a_table_nothing_is_free():
     assert Prices({}).of("m") == DEFAULT_PRICE
     assert min(DEFAULT_PRICE) > 0

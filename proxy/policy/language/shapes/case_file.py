@@ -39,6 +39,7 @@ ORDINARY: Final[Facts] = {
     "request.input_tokens": 200,
     "request.turns": 1,
     "request.unseen": 0,
+    "request.service_tier": "",
     "request.inspected": True,
     "time.hour": 12,
     "time.weekday": 3,

@@ -69,6 +69,11 @@ class PricesDoc(Strict):
         description="Exact name, or a beginning with * at the end: the longest wins.",
         examples=[{"gpt-4o*": {"input": 2.5, "output": 10}}],
     )
+    tiers: dict[str, Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]] = Field(
+        default_factory=dict,
+        description="How many times that a processing tier costs, by `request.service_tier`; once where it isn't listed. A discount is also for who asks where it has no effect.",
+        examples=[{"priority": 2, "flex": 0.5}],
+    )
 
 
 class UninspectedDoc(Strict):

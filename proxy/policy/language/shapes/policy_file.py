@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from proxy.policy.language.amounts import parse_rate
 from proxy.policy.language.shapes.fields import (
     GLOB_PATTERN,
     NAME_PATTERN,
@@ -146,6 +147,8 @@ class LimitDoc(_Described):
                 raise ValueError("a limit that counts concurrent takes max alone; write max: 16 and remove rate and burst")
         elif self.rate is None or self.max is not None:
             raise ValueError(f"a limit that counts {self.count} takes rate, not max; write rate: 600/1m")
+        elif self.count != "usd" and (self.burst or parse_rate(self.rate)[0]) < 1:
+            raise ValueError(f"less than one of {self.count} at once never lets any pass; write a longer time such as 1/2h, or burst: 1")
         return self
 
 
