@@ -139,9 +139,8 @@ class Decider:
         ]
         asks = []
         for place in growing:
-            identity, count, key, rate, burst, shadow, _, _ = decision.limits[
-                place
-            ]  # of the whole limit, where a replica alone held a share
+            # Of the whole limit, where a replica alone held a share.
+            identity, count, key, rate, burst, shadow, _, _ = decision.limits[place]
             asks.append(Ask(identity, key, costs.of_tokens(count, 0, tokens, price), rate, burst, shadow, count))
         if not asks:
             return decision, None
