@@ -155,6 +155,12 @@ def test_maxminds_own_databases_drop_in(tmp_path, name, ip, expected):
     assert GeoDatabases([copied(tmp_path, name)], embedded=False).locate(ip, NOW) == expected
 
 
+def test_the_middle_of_a_country_is_no_place(tmp_path):
+    geo = GeoDatabases([copied(tmp_path, "GeoIP2-City-Test")], embedded=False)
+    assert geo.locate("149.101.100.1", NOW) == Region("US", status="ok")  # accurate to 1,000 km
+    assert geo.locate("216.160.83.56", NOW).latitude == 47.2513  # to 22 km
+
+
 def test_an_enterprise_database_gives_everything_at_once(tmp_path):
     region = GeoDatabases([copied(tmp_path, "GeoIP2-Enterprise-Test")], embedded=False).locate("74.209.24.0", NOW)
     assert (region.country, region.subdivision, region.asn, region.status) == ("US", "US-NY", 14671, "ok")
