@@ -43,6 +43,30 @@ def classify(ip: str) -> str:
     return "private" if _NOWHERE.contains(ip) else ""
 
 
+_TRANSLATED: Final = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+def placed_as(ip: str) -> str:
+    """The canonical address whose place counts for `ip`: itself, or the IPv4 address from which a tunnel or translator made it.
+
+    6to4 (RFC 3056), Teredo (RFC 4380) and NAT64's well-known prefix (RFC 6052): their own networks belong to whoever runs a relay, and
+    would put the whole world there. "" when such an address was made from one that isn't public, which none may be. What isn't an
+    address stays as it is.
+    """
+    try:
+        address = ipaddress.ip_address(ip)
+    except ValueError:
+        return ip
+    if address.version == 4:
+        return ip
+    inside = address.sixtofour or (address.teredo[1] if address.teredo else None)
+    if inside is None and address in _TRANSLATED:
+        inside = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    if inside is None:
+        return ip
+    return "" if classify(str(inside)) else str(inside)
+
+
 class EdgeHeaders(NamedTuple):
     """Headers, in lower case, in which a trusted edge says where the client is. An empty name isn't read."""
 

@@ -1,7 +1,7 @@
 import pytest
 
 from proxy.identity.caller import Region
-from proxy.identity.region import EdgeHeaders, classify, edge_headers, edge_region
+from proxy.identity.region import EdgeHeaders, classify, edge_headers, edge_region, placed_as
 
 EDGE = EdgeHeaders("x-geo-country", "x-geo-region", "x-geo-asn")
 FOUND = Region("DE", "DE-BE", 680, "DFN", latitude=52.5, longitude=13.4, status="ok")
@@ -62,6 +62,25 @@ def test_an_address_that_is_nowhere_is_private(ip):
 )
 def test_its_neighbours_and_other_text_are_not(ip):
     assert classify(ip) == ""
+
+
+@pytest.mark.parametrize(
+    ("ip", "counts"),
+    [
+        pytest.param("2002:af2d:b001::1", "175.45.176.1", id="6to4"),
+        pytest.param("2001:0:4136:e378:8000:63bf:50d2:4ffe", "175.45.176.1", id="Teredo"),
+        pytest.param("64:ff9b::af2d:b001", "175.45.176.1", id="NAT64"),
+        pytest.param("2002:a01:203::1", "", id="6to4 of a private address"),
+        pytest.param("64:ff9b::7f00:1", "", id="NAT64 of loopback"),
+        pytest.param("2001:200::1", "2001:200::1", id="an ordinary address"),
+        pytest.param("64:ff9b:0:1::1", "64:ff9b:0:1::1", id="beside NAT64's prefix"),
+        pytest.param("175.45.176.1", "175.45.176.1", id="IPv4"),
+        pytest.param("text", "text", id="no address"),
+        pytest.param("", "", id="nothing"),
+    ],
+)
+def test_an_address_that_a_tunnel_made_counts_as_what_it_was_made_from(ip, counts):
+    assert placed_as(ip) == counts
 
 
 def test_an_edge_that_agrees_keeps_what_was_found():
