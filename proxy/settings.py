@@ -145,7 +145,7 @@ class EdgeGeo(Section):
     """Region headers that a trusted edge sets. Empty names are not read."""
 
     country: OptionalHeaderName = Field("", description="Header with the ISO 3166-1 country.")
-    subdivision: OptionalHeaderName = Field("", description="Header with the subdivision, with or without the country prefix.")
+    subdivision: OptionalHeaderName = Field("", description="Header with the subdivision, with or without its country: UA-43, UA43 or 43.")
     asn: OptionalHeaderName = Field("", description="Header with the AS number.")
 
 

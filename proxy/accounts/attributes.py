@@ -118,8 +118,8 @@ def _share(value: object) -> float:
 
 
 def _opened(value: object) -> float:
-    """Days and times are UTC unless they say otherwise; a number is seconds since the epoch."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e11:
+    """Days and times are UTC unless they say otherwise; a number is seconds since the epoch, and none of 20260131's size, which is a day."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and 1e9 <= value < 1e11:
         return float(value)
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None

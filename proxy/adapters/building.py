@@ -36,7 +36,7 @@ from proxy.detection.text.bank import QuestionBank, load_bank
 from proxy.errors import SETTINGS, ConfigError, Problem
 from proxy.identity.address import Trust
 from proxy.identity.identify import Sources
-from proxy.identity.region import EdgeHeaders
+from proxy.identity.region import edge_headers
 from proxy.limits.ask import LimitStore
 from proxy.settings import Admin, Detection, Identity, Log, Settings, Tracing, Upstream
 
@@ -110,7 +110,7 @@ def build_parts(settings: Settings, log: structlog.typing.FilteringBoundLogger) 
         raise ConfigError(problems)
     detector = Detector(evidence, DetectionConfig(), bank, detector_seed(key), shipped_intents()) if evidence is not None else None
     edge = settings.geo.edge
-    placed = EdgeHeaders(edge.country.lower(), edge.subdivision.lower(), edge.asn.lower()) if edge.country else None
+    placed = edge_headers(edge.country, edge.subdivision, edge.asn)
     sources = Sources(_trust(identity), geo, joined, tokens, key, identity.account_header.lower(), placed)
     return Parts(
         policies, geo, accounts, tokens, joined, sources, tuple(outward), certificates, key, detector, records, Digests(key), token, capture, tracer

@@ -17,7 +17,7 @@ from proxy.adapters.geodata.database import Database, open_database, open_shippe
 from proxy.adapters.geodata.records import Found
 from proxy.errors import ConfigError, Problem
 from proxy.identity.caller import UNKNOWN_REGION, Region
-from proxy.identity.region import PRIVATE, classify
+from proxy.identity.region import PRIVATE, classify, placed_as
 
 _EMBEDDED: Final = ("country.mmdb", "asn.mmdb")
 _REMEMBERED: Final = 16_384
@@ -170,10 +170,11 @@ def _stamp(path: Path) -> Stamp:
 
 def _place(ip: str, databases: tuple[Database, ...], hosting: frozenset[int], max_age_s: float) -> tuple[Region, Region, float]:
     """The region of an address, the same once what was used for it is stale, and when that is."""
-    if not ip:
-        return UNKNOWN_REGION, UNKNOWN_REGION, float("inf")
     if classify(ip):
         return PRIVATE, PRIVATE, float("inf")
+    ip = placed_as(ip)
+    if not ip:
+        return UNKNOWN_REGION, UNKNOWN_REGION, float("inf")
     region, broken, stale_at = UNKNOWN_REGION, False, float("inf")
     for database in databases:
         try:

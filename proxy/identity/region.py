@@ -43,19 +43,51 @@ def classify(ip: str) -> str:
     return "private" if _NOWHERE.contains(ip) else ""
 
 
+_TRANSLATED: Final = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+def placed_as(ip: str) -> str:
+    """The canonical address whose place counts for `ip`: itself, or the IPv4 address from which a tunnel or translator made it.
+
+    6to4 (RFC 3056), Teredo (RFC 4380) and NAT64's well-known prefix (RFC 6052): their own networks belong to whoever runs a relay, and
+    would put the whole world there. "" when such an address was made from one that isn't public, which none may be. What isn't an
+    address stays as it is.
+    """
+    try:
+        address = ipaddress.ip_address(ip)
+    except ValueError:
+        return ip
+    if address.version == 4:
+        return ip
+    inside = address.sixtofour or (address.teredo[1] if address.teredo else None)
+    if inside is None and address in _TRANSLATED:
+        inside = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    if inside is None:
+        return ip
+    return "" if classify(str(inside)) else str(inside)
+
+
 class EdgeHeaders(NamedTuple):
     """Headers, in lower case, in which a trusted edge says where the client is. An empty name isn't read."""
 
     country: str
     subdivision: str = ""
-    """Its value may begin with the country (UA-43) or not (43)."""
+    """Its value may begin with the country (UA-43, UA43) or not (43)."""
     asn: str = ""
+
+
+def edge_headers(country: str, subdivision: str, asn: str) -> EdgeHeaders | None:
+    """The headers that an operator declared, whatever their case; None when there is none."""
+    declared = EdgeHeaders(country.lower(), subdivision.lower(), asn.lower())
+    return declared if any(declared) else None
 
 
 _NO_COUNTRY: Final = frozenset({"XX", "ZZ", "T1"})
 """What edges write instead of a country: unknown to Cloudflare, unknown to Google, the Tor network to Cloudflare."""
 _COUNTRY = re.compile(r"[A-Z]{2}\Z")
 _SUBDIVISION = re.compile(r"[A-Z0-9]{1,3}\Z")
+_LONGEST_CODE: Final = 3
+"""Characters of an ISO 3166-2 code behind its dash; more without a dash are Unicode's form (UA43), which Google's load balancers send."""
 _NUMBER = re.compile(r"[0-9]{1,10}\Z")
 _LARGEST_NUMBER: Final = 2**32 - 1
 
@@ -89,6 +121,8 @@ def edge_region(headers: Sequence[tuple[str, str]], edge: EdgeHeaders, found: Re
 def _refined(region: Region, subdivision: str, number: str) -> Region:
     if subdivision and region.country:
         prefix, dash, code = subdivision.rpartition("-")
+        if not dash and len(code) > _LONGEST_CODE:
+            prefix, dash, code = code[:2], "-", code[2:]
         if not _SUBDIVISION.match(code) or (dash and prefix != region.country):
             return region._replace(status="error")
         region = region._replace(subdivision=f"{region.country}-{code}")

@@ -45,6 +45,7 @@ def test_false_is_known():
         pytest.param("owner_share", "nan", "0.51 for 51 %", id="not a number"),
         pytest.param("verified", "yes", "write true or false", id="a word for true"),
         pytest.param("opened", "31.01.2026", "2026-01-31", id="a date in another order"),
+        pytest.param("opened", 20260131, "2026-01-31", id="a day written as a number"),
         pytest.param("opened", True, "2026-01-31", id="a truth value as date"),
         pytest.param("tags", ["a b"], "letters, digits", id="a tag with a space"),
         pytest.param("tags", 7, "letters, digits", id="a number as tags"),

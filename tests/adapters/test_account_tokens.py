@@ -170,6 +170,11 @@ def test_a_bad_key_set_keeps_the_last_good_one(accounts):
     assert accounts.status.problems == ()
 
 
+def test_a_key_for_encryption_beside_those_that_sign_is_passed_over(tmp_path):
+    keys = [rsa_key(OTHER, kid="enc-1", use="enc", alg="RSA-OAEP"), rsa_key(kid=None, use="sig")]
+    assert list(read_keys(tmp_path / "jwks.json", json.dumps({"keys": keys}).encode())) == [""]
+
+
 @pytest.mark.parametrize(
     ("keys", "what"),
     [
@@ -177,7 +182,9 @@ def test_a_bad_key_set_keeps_the_last_good_one(accounts):
         pytest.param([{**json.loads(RSAAlgorithm.to_jwk(RSA)), "kid": "p"}], "is a private key", id="a private key"),
         pytest.param([rsa_key(), rsa_key(OTHER)], "not unique", id="an id twice"),
         pytest.param([rsa_key(kid=None), ec_key()], "is missing", id="no id among several"),
-        pytest.param([rsa_key(use="enc")], "isn't for signatures", id="for encryption"),
+        pytest.param([rsa_key(use="enc")], "no key for signatures", id="for encryption"),
+        pytest.param([rsa_key(use="wrap")], "isn't for signatures", id="for something else"),
+        pytest.param([{**json.loads(RSAAlgorithm.to_jwk(RSA)), "use": "enc"}], "is a private key", id="a private key for encryption"),
         pytest.param([rsa_key(alg="HS256")], "usable", id="for another algorithm"),
         pytest.param([{"kty": "RSA", "kid": "x"}], "usable", id="incomplete"),
         pytest.param(["text"], "isn't a public key", id="no key"),

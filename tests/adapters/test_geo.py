@@ -59,7 +59,8 @@ def test_nine_thousand_addresses_agree_with_another_reader_of_the_same_data(ship
                 if address.is_global and not address.is_multicast:
                     disagreements.append((text, region))
                 continue
-            place, network = countries.get(str(address)), numbers.get(str(address))
+            asked = str(getattr(address, "sixtofour", None) or address)
+            place, network = countries.get(asked), numbers.get(asked)
             expected = code_of(place)
             number = network["autonomous_system_number"] if isinstance(network, dict) else 0
             kinds["found"] += bool(expected)
@@ -129,6 +130,16 @@ def test_an_address_that_is_nowhere_is_private_whatever_a_database_says(tmp_path
     assert GeoDatabases([path], embedded=False).locate(ip, NOW) == Region(status="private")
 
 
+@pytest.mark.parametrize("ip", ["2002:af2d:b001::1", "2001:0:4136:e378:8000:63bf:50d2:4ffe", "64:ff9b::af2d:b001"])
+def test_a_tunnel_is_no_way_out_of_a_country(shipped, ip):
+    assert shipped.locate(ip, NOW) == shipped.locate("175.45.176.1", NOW)
+    assert shipped.locate(ip, NOW).country == "KP"
+
+
+def test_a_tunnel_from_a_private_address_is_nowhere_and_not_private(shipped):
+    assert shipped.locate("2002:a01:203::1", NOW) == Region()
+
+
 def test_no_address_is_unknown_and_text_is_an_error(shipped):
     assert shipped.locate("", NOW) == Region()
     assert shipped.locate("not an address", NOW).status == "error"
@@ -153,6 +164,12 @@ def test_no_address_is_unknown_and_text_is_an_error(shipped):
 )
 def test_maxminds_own_databases_drop_in(tmp_path, name, ip, expected):
     assert GeoDatabases([copied(tmp_path, name)], embedded=False).locate(ip, NOW) == expected
+
+
+def test_the_middle_of_a_country_is_no_place(tmp_path):
+    geo = GeoDatabases([copied(tmp_path, "GeoIP2-City-Test")], embedded=False)
+    assert geo.locate("149.101.100.1", NOW) == Region("US", status="ok")  # accurate to 1,000 km
+    assert geo.locate("216.160.83.56", NOW).latitude == 47.2513  # to 22 km
 
 
 def test_an_enterprise_database_gives_everything_at_once(tmp_path):

@@ -224,6 +224,8 @@ def test_a_restart_follows_settings_but_not_policies(helm, rendered):
         ("mode=sidecar", "set sidecar.podLabels"),
         ("mode=pod", "pod.containers"),
         ("geo.update.enabled=true", "geo.claim"),
+        ("geo.claim=databases", "name the databases on it in geo.files"),
+        ("geo.files={a.mmdb}", "name the claim that holds them in geo.claim"),
         ("terminationGracePeriodSeconds=20", "too short for settings.shutdown; at least 130"),
     ],
 )

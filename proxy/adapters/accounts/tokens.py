@@ -145,7 +145,10 @@ class TokenAccounts:
 
 
 def read_keys(path: Path, content: bytes) -> dict[str, jwt.PyJWK]:
-    """Keys of a JSON Web Key Set (RFC 7517) by their id. Raises ConfigError with every key that can't be used."""
+    """Keys of a JSON Web Key Set (RFC 7517) by their id. Raises ConfigError with every key that can't be used.
+
+    Keys for encryption, which some issuers publish in the same set, are passed over.
+    """
     try:
         keys = json.loads(content)["keys"]
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -154,7 +157,10 @@ def read_keys(path: Path, content: bytes) -> dict[str, jwt.PyJWK]:
         raise ConfigError([Problem(str(path), 0, 0, "keys", "isn't a JSON Web Key Set", 'give {"keys": [...]} with public keys')])
     problems: list[Problem] = []
     found: dict[str, jwt.PyJWK] = {}
-    for index, item in enumerate(keys):
+    signing = [(index, item) for index, item in enumerate(keys) if not _encrypts(item)]
+    if not signing:
+        problems.append(Problem(str(path), 0, 0, "keys", "holds no key for signatures", "give the set whose keys sign the issuer's tokens"))
+    for index, item in signing:
         try:
             key = _public_key(item)
         except (ValueError, jwt.PyJWTError) as error:
@@ -162,12 +168,17 @@ def read_keys(path: Path, content: bytes) -> dict[str, jwt.PyJWK]:
             problems.append(Problem(str(path), 0, 0, f"keys[{index}]", what, fix))
             continue
         key_id = key.key_id if isinstance(key.key_id, str) else ""
-        if key_id in found or (not key_id and len(keys) > 1):
+        if key_id in found or (not key_id and len(signing) > 1):
             problems.append(Problem(str(path), 0, 0, f"keys[{index}].kid", "is missing or not unique", "give each key a kid of its own"))
         found[key_id] = key
     if problems:
         raise ConfigError(problems)
     return found
+
+
+def _encrypts(item: Any) -> bool:
+    """A public key for encryption. A private one isn't passed over: it must be told, whatever it is for."""
+    return isinstance(item, dict) and item.get("use") == "enc" and not {"d", "k"} & item.keys()
 
 
 def _public_key(item: Any) -> jwt.PyJWK:
@@ -176,7 +187,7 @@ def _public_key(item: Any) -> jwt.PyJWK:
     if "d" in item:
         raise ValueError("is a private key; give the public half and renew this key, since it was in a file for readers")
     if item.get("use", "sig") != "sig":
-        raise ValueError("isn't for signatures; leave out keys whose use isn't sig")
+        raise ValueError("isn't for signatures; give keys whose use is sig")
     key = jwt.PyJWK(item)
     if key.algorithm_name not in ALGORITHMS:
         raise ValueError(f"algorithm {key.algorithm_name[:20]} isn't accepted; use one of {', '.join(sorted(ALGORITHMS))}")

@@ -36,6 +36,8 @@ _SUBDIVISION = re.compile(r"[A-Z0-9]{1,3}\Z")
 _NUMBER = re.compile(r"(?:AS)?([0-9]{1,10})\Z")
 _LARGEST_NUMBER: Final = 2**32 - 1
 _LONGEST_NAME: Final = 200
+_COARSEST_KM: Final = 100
+"""Accuracy beyond which coordinates tell no place: they are a country's or a province's middle, and a caller seems to fly to it and back."""
 
 
 def lookup_for(database_type: str, typed: geoip2.database.Reader, raw: maxminddb.Reader) -> Lookup:
@@ -77,7 +79,9 @@ def _place(model: Place) -> Found:
         # the widest one, a country's first level: what sanctions and terms name (UA-43)
         widest = model.subdivisions[0].iso_code if model.subdivisions else None
         subdivision = f"{country}-{widest}" if country and isinstance(widest, str) and _SUBDIVISION.match(widest) else ""
-        latitude, longitude = _degrees(model.location.latitude, 90.0), _degrees(model.location.longitude, 180.0)
+        radius = model.location.accuracy_radius
+        if not isinstance(radius, int | float) or radius <= _COARSEST_KM:
+            latitude, longitude = _degrees(model.location.latitude, 90.0), _degrees(model.location.longitude, 180.0)
     traits = model.traits
     number, organisation = _named(traits.autonomous_system_number, traits.autonomous_system_organization)
     anonymous, hosting = _flagged(traits)

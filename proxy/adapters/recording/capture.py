@@ -28,7 +28,7 @@ from proxy.dialects.dialect import RouteKind
 from proxy.dialects.routes import find_route
 from proxy.errors import CallerError, ConfigError, Problem
 from proxy.identity.caller import Caller
-from proxy.identity.region import EdgeHeaders
+from proxy.identity.region import edge_headers
 from proxy.settings import Settings
 
 GATHER_S: Final = 0.25
@@ -200,7 +200,7 @@ def open_capture(settings: Settings, log: structlog.typing.FilteringBoundLogger 
         return None
     injected = frozenset(item.header.lower() for upstream in settings.upstreams for item in upstream.inject)
     names = settings.geo.edge
-    edge = EdgeHeaders(names.country.lower(), names.subdivision.lower(), names.asn.lower()) if names.country else None
+    edge = edge_headers(names.country, names.subdivision, names.asn)
     return Capture(
         asked.file, Scribe(asked.bodies, injected, edge), percent=asked.percent, max_bytes=asked.max_bytes, settle_s=settings.caps.body_s,
         log=log,

@@ -22,7 +22,7 @@ from proxy.detection.shipped import shipped_evidence, shipped_intents
 from proxy.detection.text.bank import QuestionBank, load_bank
 from proxy.errors import ConfigError, Problem
 from proxy.identity.movement import Movements
-from proxy.identity.region import EdgeHeaders
+from proxy.identity.region import EdgeHeaders, edge_headers
 from proxy.policy.ruleset import Ruleset
 from proxy.replay.replayer import Replayer
 from proxy.settings import Geo, Settings
@@ -89,7 +89,7 @@ def open_offline(settings_file: Path | None) -> Offline:
 
 def _edge(geo: Geo) -> EdgeHeaders | None:
     names = geo.edge
-    return EdgeHeaders(names.country.lower(), names.subdivision.lower(), names.asn.lower()) if names.country else None
+    return edge_headers(names.country, names.subdivision, names.asn)
 
 
 def _bytes_of(path: Path) -> bytes:

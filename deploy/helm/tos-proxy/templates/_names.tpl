@@ -79,10 +79,13 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- if .Values.tls.clientCa -}}{{- $_ := set $tls "client_ca" "/run/secrets/tls/ca.crt" -}}{{- end -}}
 {{- $_ := set $own.listen "tls" $tls -}}
 {{- end -}}
-{{- if and .Values.geo.claim .Values.geo.files -}}
+{{- if and .Values.geo.files (not .Values.geo.claim) -}}{{- fail "geo.files: name the claim that holds them in geo.claim" -}}{{- end -}}
+{{- if .Values.geo.files -}}
 {{- $paths := list -}}
 {{- range .Values.geo.files -}}{{- $paths = append $paths (printf "/var/lib/tos-proxy/geo/%s" .) -}}{{- end -}}
 {{- $_ := set $own "geo" (dict "databases" $paths) -}}
+{{- else if and .Values.geo.claim (not (dig "geo" "databases" list .Values.settings)) -}}
+{{- fail "geo.claim: name the databases on it in geo.files, such as GeoLite2-City.mmdb; otherwise nothing reads them" -}}
 {{- end -}}
 {{- $settings := mergeOverwrite (deepCopy .Values.settings) $own -}}
 {{- if ne .Values.mode "sidecar" -}}
