@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from proxy.errors import Problem
-from proxy.policy.assembly.reading import Files, judges
+from proxy.policy.assembly.reading import Files, is_read, judges
 from proxy.policy.cases import run_cases
-from proxy.policy.language.amounts import DAY_S, day_of, day_start
+from proxy.policy.language.amounts import DAY_S, day_of, day_start, is_day
 from proxy.policy.language.checked import Node, walk
 from proxy.policy.language.closures import LISTS_PREFIX
 from proxy.policy.language.shapes.case_file import ORDINARY
@@ -119,6 +119,10 @@ def _judge(ruleset: Ruleset, fact: str, value: str, where: Origin, path: str) ->
         )
     elif fact == "request.model" and value:
         models = ruleset.vocabulary.models
+        if "*" in value:
+            fix = f"write request.model.startsWith('{value.partition('*')[0]}')"
+            yield Finding("unknown-model", "error", problem(f"{value!r} is compared as it stands: no model's name has a *", fix))
+            return
         if value in models.aliases:
             fix = f"write {models.aliases[value]!r}"
             yield Finding("unknown-model", "error", problem(f"{value!r} is an alias, and rules see canonical names only", fix))
@@ -180,18 +184,23 @@ def _sources(ruleset: Ruleset, now: float) -> Iterator[Finding]:
     dated = [(file, f"lists.{named.name}", "list", named.date) for file, named in files.items()]
     dated += [(f"{preset.name}.yaml", "preset", "preset", preset.date) for preset in ruleset.vocabulary.presets]
     for file, path, kind, date in dated:
-        if not date:
+        if date and not is_day(_last_day(date)):
+            what, fix = (
+                f"the {kind} says its source was read in {date[:40]!r}",
+                "write a day, a month or a year: 2025-09-15, 2025-09 or 2025",
+            )
+            yield Finding("undated-source", "note", Problem(file, 1, 1, path, what, fix))
+        elif not date:
             fix = "write # source: and # date: at the top of the file" if kind == "list" else "write provider, date and source under preset"
             yield Finding("undated-source", "note", Problem(file, 1, 1, path, f"the {kind} doesn't say when its source was read", fix))
-        elif now - _last_day(date) > STALE_DAYS * DAY_S:
+        elif now - day_start(_last_day(date)) > STALE_DAYS * DAY_S:
             what = f"the {kind}'s source was read in {date}"
             yield Finding("stale-source", "warning", Problem(file, 1, 1, path, what, "compare it with the source and date it anew"))
 
 
-def _last_day(date: str) -> float:
-    """The latest moment that a day, month or year may mean."""
-    year, month, day = (*date.split("-"), "12", "28")[:3] if date.count("-") == 0 else (*date.split("-"), "28")[:3]
-    return day_start(f"{year}-{month}-{day}")
+def _last_day(date: str) -> str:
+    """The latest day that a day, month or year may mean; what is none of them isn't a day either."""
+    return date + {4: "-12-28", 7: "-28"}.get(len(date), "")
 
 
 def _unused(ruleset: Ruleset, files: Files) -> Iterator[Finding]:
@@ -213,6 +222,9 @@ def _unused(ruleset: Ruleset, files: Files) -> Iterator[Finding]:
     for path in files:
         if judges(path) and path.endswith(".txt") and path.encode() not in mentioned:
             yield Finding("unused", "note", Problem(path, 0, 0, "", "no policy file reads this file", "delete it"))
+        elif path.lower().endswith((".yaml", ".yml")) and not is_read(path):
+            what = "this file is never read, whatever it rules"
+            yield Finding("unused", "warning", Problem(path, 0, 0, "", what, "put policies at the top of the folder, as NAME.yaml"))
 
 
 def _budgets(ruleset: Ruleset) -> Iterator[Finding]:

@@ -21,6 +21,29 @@ def found(text: str, files: dict[str, bytes] | None = None) -> list[tuple[str, s
     ]
 
 
+@pytest.mark.parametrize("date", ["September 2025", "2025-9", "2025-02-30", "15.09.2025", "2025-09-15T10:00Z", "20250915"])
+def test_a_date_that_is_no_day_month_or_year_is_told_as_none(date):
+    text = "lists: {l: {file: l.txt}}\nrules: [{id: a.b, when: client.country in lists.l, then: {tag: [x]}}]\n"
+    assert found(text, {"l.txt": f"# date: {date}\nDE\n".encode()}) == [
+        ("undated-source", f"the list says its source was read in {date!r}"),
+    ]
+
+
+def test_policy_files_that_are_never_read_are_told():
+    stray = {"team/b.yaml": GOOD.encode(), "C.YAML": GOOD.encode(), "presets/d.yml": GOOD.encode()}
+    told = [finding.problem.file for finding in lint(load({"a.yaml": GOOD.encode()}, NOW), {"a.yaml": GOOD.encode(), **stray}, NOW)]
+    assert set(stray) <= set(told)
+    read = {"presets/e.yaml": b"", "presets/cases/e.yaml": b"", "d.yml": b"", "schema.json": b""}
+    told = [finding.problem.file for finding in lint(load({"a.yaml": GOOD.encode()}, NOW), {"a.yaml": GOOD.encode(), **read}, NOW)]
+    assert not set(read) & set(told)
+
+
+@pytest.mark.parametrize("when", ["request.model == 'claude-*'", "request.model in ['gpt-4o', 'claude-*']", "request.model in lists.l"])
+def test_a_star_in_a_condition_is_told_to_mean_nothing(when):
+    text = f'models: {{known: ["claude-*", gpt-4o]}}\nlists: {{l: {{values: ["claude-*"]}}}}\nrules: [{{id: a.b, when: "{when}", then: {{tag: [x]}}}}]\n'
+    assert ("unknown-model", "'claude-*' is compared as it stands: no model's name has a *") in found(text)
+
+
 @pytest.mark.parametrize(
     "when",
     [
