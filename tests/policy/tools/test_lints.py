@@ -153,6 +153,13 @@ rules:
         ("!(client.country in ['DE', 'FR']) && client.geo_status != 'private'", False),
         ("!(client.country in ['DE', 'FR']) && client.geo_status == 'ok'", True),
         ("client.country in ['CU', 'RU']", False),
+        ("client.country != '' && client.country != 'DE' && client.country != 'FR'", True),
+        ("client.country != '' && (client.country in ['DE', 'FR']) == false", True),
+        ("client.country == '' ? false : !(client.country in ['DE', 'FR'])", True),
+        ("request.model == 'm' && client.country != '' && !(client.country in ['DE', 'FR'])", True),
+        ("!account.verified && client.country != '' && !(client.country in ['DE', 'FR'])", True),
+        ("client.country in ['CU', 'RU'] && !(account.country == client.country)", False),
+        ("client.country != '' && client.country != account.country", False),
     ],
 )
 def test_an_allow_list_that_forgets_the_unknown_region_is_found(when, forgotten):
@@ -204,6 +211,19 @@ def test_a_preset_copied_more_than_a_year_ago_is_found(date, stale):
     assert told == ([("stale-source", f"the preset's source was read in {date}")] if stale else [])
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("request.model == 'm' && client.country != '' && !(client.country in ['DE'])", "request.model == 'm' && client.country == ''"),
+        ("client.country != '' && !(client.country in ['DE'])", "client.geo_status in ['unknown', 'error']"),
+    ],
+)
+def test_an_allow_list_whose_unknown_region_another_rule_refuses_is_whole(one, other):
+    refuse = "then: {refuse: {code: c, message: m}}"
+    text = f'rules:\n  - {{id: a.one, when: "{one}", {refuse}}}\n  - {{id: a.other, when: "{other}", {refuse}}}\n'
+    assert found(text) == []
+
+
 def test_what_nothing_uses_is_found():
     text = "lists: {l: {values: [DE]}}\npatterns: {p: {values: [abc]}}\n" + GOOD
     assert [check for check, _ in found(text, {"lists/forgotten.txt": b"DE\n"})] == ["unused", "unused", "unused"]
@@ -212,6 +232,8 @@ def test_what_nothing_uses_is_found():
 def test_a_campaign_budget_that_everyone_else_shares_is_found():
     limit = "limits: [{id: d.c, per: [campaign.id], count: requests, rate: 60/1h%s}]\n"
     assert [check for check, _ in found(GOOD + limit % "")] == ["shared-budget"]
+    assert [check for check, _ in found(GOOD + limit.replace("campaign.id", "request.model, campaign.id") % "")] == ["shared-budget"]
+    assert found(GOOD + limit.replace("campaign.id", "campaign.id, account.id") % "") == []
     assert found(GOOD + limit % ", when: \"campaign.id != ''\"") == []
 
 
