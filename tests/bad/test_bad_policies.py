@@ -10,6 +10,8 @@ from proxy.policy.load import load
 CORPUS = sorted(Path(__file__).parent.glob("*.yaml"))
 COMPANIONS = {
     "lists/countries.txt": b"DE FR\n",
+    "lists/eval.csv": b"acct-1\n",
+    "patterns/sign.txt": b"one\nissue #[0-9]+\n",
     "patterns/bad.txt": b"# one\nstep by step\n(unclosed\n",
     "presets/anthropic-2025-09.yaml": b"""preset: {provider: P, date: 2025-01-01, source: s}
 rules:

@@ -132,3 +132,10 @@ def test_an_unmeant_list_end_is_noticed_where_a_file_states_its_length():
     assert cut == [
         "lists/x.txt:1:1: the header says 3 entries, the file holds 3, the last of them without the end of its line; restore the file, or correct the header"
     ]
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", "\u00a0"])
+def test_a_comment_behind_any_blank_is_no_value_of_a_list(blank):
+    rule = b"lists: {x: {file: lists/x.txt}}\nrules:\n  - {id: regions.a, when: account.id in lists.x, then: {tag: [x]}}\n"
+    listed = f"a#1{blank}# Germany, DE\n{blank}# whole\nb\n".encode()
+    assert load({"a.yaml": rule, "lists/x.txt": listed}, NOW).vocabulary.lists["x"].values == frozenset({"a#1", "b"})

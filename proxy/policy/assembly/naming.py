@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from proxy.documents.strict_yaml import Path, decode_text
 from proxy.errors import ConfigError, Problem
-from proxy.policy.assembly.reading import Files, Parts
+from proxy.policy.assembly.reading import Files, Parts, judges
 from proxy.policy.language.complaints import Part, suggest
 from proxy.policy.language.shapes.named import ListDoc, PatternDoc, PriceDoc
 from proxy.policy.names.models import ModelNames
@@ -20,6 +20,8 @@ from proxy.policy.rules import Origin
 
 MAX_LIST_BYTES: Final = 4 << 20
 _HEADER: Final = re.compile(r"#\s*(source|date|entries):\s*(.+?)\s*$", re.IGNORECASE)
+_COMMENT: Final = re.compile(r"\s#")
+_WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 _DATE_INSIDE: Final = re.compile(r"\b(20[0-9]{2}(?:-[0-9]{2}){0,2})\b")
 
 
@@ -61,7 +63,7 @@ def name_everything(parts: Parts, files: Files, problems: list[Problem]) -> Voca
     lists = _lists(parts, files, problems)
     patterns, origins = _patterns(parts, files, problems)
     models = _models(parts, problems)
-    return Vocabulary(lists, patterns, origins, models, _prices(parts, models.aliases, problems), _passes(parts, problems), parts.presets)
+    return Vocabulary(lists, patterns, origins, models, _prices(parts, problems, models), _passes(parts, problems), parts.presets)
 
 
 def origin(part: Part, path: Path) -> Origin:
@@ -83,7 +85,7 @@ def _lists(parts: Parts, files: Files, problems: list[Problem]) -> dict[str, Nam
             text = _NO_FILE
             if doc.file is not None:
                 text = _text_file(part, ("lists", name, "file"), doc.file, files, problems)
-                values: Sequence[str | int] = [word for line in text.lines for word in line.text.split()]
+                values: Sequence[str | int] = [word for line in text.lines for word in _COMMENT.split(line.text, 1)[0].split()]
                 text.check_length(doc.file, len(values), problems)
                 if not values and text is not _NO_FILE:
                     problems.append(Problem(doc.file, 0, 0, "", "the list is empty", "add a value, or delete list and file"))
@@ -107,7 +109,7 @@ def _typed(part: Part, name: str, doc: ListDoc, values: Sequence[str | int], pro
     numbers: set[int] = set()
     for value in values:
         try:
-            numbers.add(int(value))
+            numbers.add(int(value if isinstance(value, int) or _WHOLE.fullmatch(value) else ""))
         except ValueError:
             problems.append(part.document.problem(path, f"{value!r} in a list of numbers isn't one", "correct it, or remove of: int"))
     return frozenset(numbers)
@@ -139,6 +141,11 @@ def _expressions(part: Part, name: str, doc: PatternDoc, files: Files, problems:
         if not file.lines and file is not _NO_FILE:
             problems.append(Problem(doc.file, 0, 0, "", "the pattern set is empty", "add an expression, or delete set and file"))
         written = [(line.text, Problem(doc.file, line.number, line.column, "", "")) for line in file.lines]
+        for line in file.lines:
+            if cut := _COMMENT.search(line.text):
+                what = "a # behind a blank: it could be part of the expression or begin a comment"
+                fix = "write [#] for the sign, or the comment on a line of its own"
+                problems.append(Problem(doc.file, line.number, line.column + cut.start() + 1, "", what, fix))
     else:
         values = doc.values or []
         written = [(text, part.document.problem(("patterns", name, "values", index), "")) for index, text in enumerate(values)]
@@ -163,6 +170,10 @@ def _text_file(part: Part, path: Path, file: str, files: Files, problems: list[P
         candidates = [name for name in files if name.endswith(".txt")]
         problems.append(part.document.problem(path, f"there is no file {file!r} in the policy folder", suggest(file, candidates)))
         return _NO_FILE
+    if not judges(file):
+        fix = "give it a name that ends in .txt, outside cases/"
+        problems.append(part.document.problem(path, f"changes of {file!r} would go unnoticed", fix))
+        return _NO_FILE
     try:
         text = decode_text(file, files[file], MAX_LIST_BYTES)
     except ConfigError as error:
@@ -174,7 +185,7 @@ def _text_file(part: Part, path: Path, file: str, files: Files, problems: list[P
         found = _HEADER.match(line)
         if found:
             header.setdefault(found[1].lower(), found[2])
-        content = "" if line.lstrip().startswith("#") else line.split(" #", 1)[0].strip()
+        content = "" if line.lstrip().startswith("#") else line.strip()
         if content:
             lines.append(_Line(content, number, line.find(content) + 1))
     return _TextFile(tuple(lines), header, text.endswith("\n"))
@@ -196,15 +207,23 @@ def _models(parts: Parts, problems: list[Problem]) -> ModelNames:
                     part.document.problem(("models", "known", index), f"{name!r} has a * inside", "* may only stand at the end")
                 )
         known.extend(part.policy.models.known)
-    for part in parts.parts:
-        for name, target in (part.policy.models.aliases if part.policy.models else {}).items():
-            if target in aliases:
-                fix = "remove it" if target == name else f"write {aliases[target]!r}"
-                problems.append(part.document.problem(("models", "aliases", name), f"{target!r} is an alias itself", fix))
+    problems.extend(_bad_aliases(parts, aliases))
     return ModelNames(aliases, known)
 
 
-def _prices(parts: Parts, aliases: Mapping[str, str], problems: list[Problem]) -> Prices:
+def _bad_aliases(parts: Parts, aliases: Mapping[str, str]) -> Iterator[Problem]:
+    for part in parts.parts:
+        for name, target in (part.policy.models.aliases if part.policy.models else {}).items():
+            path = ("models", "aliases", name)
+            if "*" in name + target:
+                what = f"{name!r}: {target!r} has a *, which has no meaning in an alias"
+                yield part.document.problem(path, what, "write each name out")
+            if target in aliases:
+                fix = "remove it" if target == name else f"write {aliases[target]!r}"
+                yield part.document.problem(path, f"{target!r} is an alias itself", fix)
+
+
+def _prices(parts: Parts, problems: list[Problem], models: ModelNames) -> Prices:
     tables = [(part, part.policy.prices) for part in parts.parts if part.policy.prices is not None]
     for part, _ in tables[1:]:
         problems.append(part.document.problem(("prices",), f"a second price table (first in {tables[0][0].document.file})", "keep one"))
@@ -212,11 +231,12 @@ def _prices(parts: Parts, aliases: Mapping[str, str], problems: list[Problem]) -
         return Prices({})
     part, table = tables[0]
     for name in table.models:
-        if name in aliases:
-            what, fix = f"{name!r} is an alias, and prices are looked up by canonical names only", f"write {aliases[name]!r}"
-            problems.append(part.document.problem(("prices", "models", name), what, fix))
-        elif "*" in name[:-1]:
-            problems.append(part.document.problem(("prices", "models", name), f"{name!r} has a * inside", "* may only stand at the end"))
+        path = ("prices", "models", name)
+        if "*" in name[:-1]:
+            problems.append(part.document.problem(path, f"{name!r} has a * inside", "* may only stand at the end"))
+        if name in models.aliases:
+            what = f"{name!r} is an alias, and prices are asked for by canonical names"
+            problems.append(part.document.problem(path, what, f"write {models.aliases[name]!r}"))
     return Prices({name: _dollars(price) for name, price in table.models.items()}, _dollars(table.default), table.tiers)
 
 

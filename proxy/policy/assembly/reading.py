@@ -35,6 +35,14 @@ def is_policy(path: str) -> bool:
     return "/" not in path and path.endswith(_YAML) and not path.startswith(".")
 
 
+def is_read(path: str) -> bool:
+    """Whether a YAML file of the folder stands where policies, presets or cases are looked for."""
+    folder, _, name = path.rpartition("/")
+    return (name.endswith(_YAML) and (not folder or path.startswith("cases/"))) or (
+        name.endswith(".yaml") and folder in {PRESETS.rstrip("/"), f"{PRESETS}cases"}
+    )
+
+
 def judges(path: str) -> bool:
     """Whether a file takes part in judging requests, so that a change of it is another revision."""
     hidden = any(step.startswith(".") for step in path.split("/"))

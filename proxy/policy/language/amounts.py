@@ -7,7 +7,10 @@ from datetime import UTC, date, datetime
 from typing import Final
 
 DAY_S: Final = 86_400.0
-_RATE: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?)/([1-9][0-9]{0,4})?([smhd])")
+RATE_PATTERN: Final = r"^([0-9]{1,15}(?:\.[0-9]{1,6})?)/([1-9][0-9]{0,4})?([smhd])$"
+DAY_PATTERN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+_RATE: Final = re.compile(RATE_PATTERN)
+_DAY: Final = re.compile(DAY_PATTERN)
 _UNIT_S: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": DAY_S}
 
 
@@ -22,6 +25,17 @@ def parse_rate(text: str) -> tuple[float, float]:
 def amount_text(amount: float) -> str:
     """An amount for people: six digits, and never a power of ten in place of zeros."""
     return f"{amount:,.0f}" if amount >= 1e6 else f"{amount:,.6g}"
+
+
+def is_day(text: str) -> bool:
+    """Whether a text is a day of the calendar in the one form in which days also sort as texts."""
+    if _DAY.fullmatch(text) is None:
+        return False
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def day_start(text: str) -> float:

@@ -166,6 +166,8 @@ def _membership(node: Node, lists: ListValues) -> Ask | None:
         return None if first is None else lambda facts: first(facts) in facts[name]  # type: ignore[operator]
     if group.op == "list" and all(part.op == "const" and _is_scalar(part.value) for part in group.args) and first is not None:
         values = frozenset(part.value for part in group.args)
+        if len({type(part.value) for part in group.args}) > 1:  # to Python true is 1, to CEL it isn't
+            return None
         return lambda facts: first(facts) in values
     return None
 

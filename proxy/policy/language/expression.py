@@ -17,7 +17,7 @@ from proxy.policy.facts import BY_NAME, FACTS, Facts, Kind, Phase
 from proxy.policy.language.checked import Node, read_checked, walk
 from proxy.policy.language.closures import LISTS_PREFIX, CelFault, ListValues, Truth, join, sound_test
 from proxy.policy.language.complaints import suggest
-from proxy.policy.language.spans import Span, span_of
+from proxy.policy.language.spans import Span, plain, span_of
 
 _TYPES: Final[Mapping[Kind, cel.Type]] = {
     Kind.STRING: cel.Type.STRING,
@@ -157,7 +157,7 @@ class Expressions:
     def _atom(self, node: Node, text: str) -> Atom:
         truth = sound_test(node, self._lists) or Truth(self._ask_cel(self._checked(text), node), sound=False)
         names = {inner.name for inner in walk(node) if inner.op == "fact"}
-        return Atom(" ".join(text.split()), truth, frozenset(names & BY_NAME.keys()), node)
+        return Atom(plain(text), truth, frozenset(names & BY_NAME.keys()), node)
 
     def _ask_cel(self, expression: cel.Expression, tree: Node) -> Callable[[Facts], bool]:
         """The question put to CEL, with only the facts it reads: an activation costs by the fact."""

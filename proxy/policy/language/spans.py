@@ -31,6 +31,18 @@ def span_of(text: str, span: Span) -> Span:
         span = Span(span.start + 1, span.end - 1)
 
 
+def plain(text: str) -> str:
+    """The condition with one blank for each gap between words, and without comments; quoted texts stay as they are."""
+    parts: list[str] = []
+    for token in _TOKEN.finditer(text):
+        gap = token[0].isspace() or token[0].startswith("//")
+        if not gap:
+            parts.append(token[0])
+        elif parts and parts[-1] != " ":
+            parts.append(" ")
+    return "".join(parts).rstrip(" ")
+
+
 def _partner(tokens: list[re.Match[str]]) -> int:
     """Index of the token that closes the first one."""
     depth = 0

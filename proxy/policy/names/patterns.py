@@ -27,10 +27,11 @@ class BadPattern(Exception):  # noqa: N818  (collected and turned into problems 
 class PatternSets:
     """Every pattern of every named set, in one automaton."""
 
-    __slots__ = ("_owners", "_set", "names")
+    __slots__ = ("_owners", "_set", "expressions", "names")
 
     def __init__(self, sets: Mapping[str, Sequence[str]]) -> None:
         self.names = frozenset(sets)
+        self.expressions = {name: tuple(patterns) for name, patterns in sets.items()}
         self._owners: list[str] = []
         self._set = re2.Set.SearchSet(_options())
         for name, patterns in sets.items():

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from proxy.policy.effects import lower_bound
 from proxy.policy.language.expression import Condition
+from proxy.policy.language.spans import plain
 from proxy.policy.rules import Limit, Rule, Waiver
 from proxy.policy.ruleset import Ruleset
 from proxy.policy.tools.possible import joint_truths
@@ -25,7 +26,7 @@ class Change(NamedTuple):
     """One difference."""
 
     kind: str
-    """rule, limit, waiver, list, uninspected, models or prices."""
+    """rule, limit, waiver, list, patterns, uninspected, models or prices."""
     id: str
     what: str
     """added, removed or changed."""
@@ -47,7 +48,7 @@ class _Aspect(NamedTuple):
 
 def compare(old: Ruleset, new: Ruleset) -> tuple[Change, ...]:
     """Every difference that matters to a request, by kind and id."""
-    changes = [*_rules(old, new), *_limits(old, new), *_waivers(old, new), *_lists(old, new), *_names(old, new)]
+    changes = [*_rules(old, new), *_limits(old, new), *_waivers(old, new), *_lists(old, new), *_patterns(old, new), *_names(old, new)]
     return tuple(sorted(changes, key=lambda change: (change.kind, change.id)))
 
 
@@ -68,13 +69,19 @@ def _rules(old: Ruleset, new: Ruleset) -> Iterator[Change]:
         was, now = before[identity], after[identity]
         aspects = [*_rule_aspects(was, now), *_condition(was.condition, now.condition, old, new)]
         if aspects:
-            toothless = not _bites(was) and not _bites(now)
-            yield _changed("rule", identity, aspects, str(now.origin), direction=NEUTRAL if toothless else "")
+            yield _changed("rule", identity, aspects, str(now.origin), direction=_teeth(before=_bites(was), after=_bites(now)))
 
 
 def _bites(rule: Rule) -> bool:
     """The rule can change what happens to a request."""
     return rule.mode is Mode.ENFORCE and bool(set(rule.effects.names) - {"tag"})
+
+
+def _teeth(*, before: bool, after: bool) -> str:
+    """The direction of a change of what did nothing before or does nothing after, whatever else changed; "" otherwise."""
+    if before and after:
+        return ""
+    return STRICTER if after else MILDER if before else NEUTRAL
 
 
 def _rule_aspects(was: Rule, now: Rule) -> Iterator[_Aspect]:
@@ -92,13 +99,14 @@ def _effects(was: Rule, now: Rule) -> Iterator[_Aspect]:
         yield _Aspect(STRICTER if new.refusal else MILDER, "refuses now" if new.refusal else "no longer refuses")
     elif old.refusal != new.refusal:
         yield _Aspect(NEUTRAL, "words the refusal differently")
+    refuses = old.refusal is not None or new.refusal is not None  # then nothing else matters to whom it refuses
     for name in sorted(old.clamps.keys() | new.clamps.keys()):
         first, second = old.clamps.get(name), new.clamps.get(name)
         if first == second:
             continue
         lower = second is not None and (first is None or lower_bound(first, second) == second)
-        yield _Aspect(STRICTER if lower else MILDER, f"clamp {name}: {_show(first)} -> {_show(second)}")
-    yield from _sets("strip", old.strips, new.strips, STRICTER)
+        yield _Aspect(NEUTRAL if refuses else STRICTER if lower else MILDER, f"clamp {name}: {_show(first)} -> {_show(second)}")
+    yield from _sets("strip", old.strips, new.strips, NEUTRAL if refuses else STRICTER)
     yield from _sets("tag", old.tags, new.tags, NEUTRAL)
 
 
@@ -114,8 +122,8 @@ def _limits(old: Ruleset, new: Ruleset) -> Iterator[Change]:
         was, now = before[identity], after[identity]
         aspects = [*_limit_aspects(was, now), *_condition(was.condition, now.condition, old, new)]
         if aspects:
-            toothless = Mode.ENFORCE not in {was.mode, now.mode}
-            yield _changed("limit", identity, aspects, str(now.origin), direction=NEUTRAL if toothless else "")
+            direction = _teeth(before=was.mode is Mode.ENFORCE, after=now.mode is Mode.ENFORCE)
+            yield _changed("limit", identity, aspects, str(now.origin), direction=direction)
 
 
 def _limit_aspects(was: Limit, now: Limit) -> Iterator[_Aspect]:
@@ -124,7 +132,7 @@ def _limit_aspects(was: Limit, now: Limit) -> Iterator[_Aspect]:
         yield _Aspect(UNCLEAR, f"count: {was.count} -> {now.count}")
     if was.per != now.per:
         old, new = set(was.per), set(now.per)
-        direction = MILDER if old < new else STRICTER if new < old else UNCLEAR
+        direction = NEUTRAL if old == new else MILDER if old < new else STRICTER if new < old else UNCLEAR
         yield _Aspect(direction, f"per: {', '.join(was.per)} -> {', '.join(now.per)}")
     for name, first, second in (("rate", was.rate, now.rate), ("burst", was.burst, now.burst)):
         yield from (_Aspect(_OPPOSITE[aspect.direction], aspect.detail) for aspect in _number(name, first, second))
@@ -134,17 +142,22 @@ def _limit_aspects(was: Limit, now: Limit) -> Iterator[_Aspect]:
 
 def _waivers(old: Ruleset, new: Ruleset) -> Iterator[Change]:
     before, after = {waiver.id: waiver for waiver in old.waivers}, {waiver.id: waiver for waiver in new.waivers}
+    both = _ids(old) & _ids(new)
     for identity in before.keys() - after.keys():
         yield Change("waiver", identity, "removed", STRICTER, _waives(before[identity]), str(before[identity].origin))
     for identity in after.keys() - before.keys():
         yield Change("waiver", identity, "added", MILDER, _waives(after[identity]), str(after[identity].origin))
     for identity in before.keys() & after.keys():
         was, now = before[identity], after[identity]
-        aspects = [*_condition(was.condition, now.condition, old, new), *_sets("waives", was.targets, now.targets, STRICTER)]
+        aspects = [*_condition(was.condition, now.condition, old, new), *_sets("waives", was.targets & both, now.targets & both, STRICTER)]
         aspects += list(_number("expires", was.ends_at, now.ends_at, show=False))
         if aspects:
             loosening = [_Aspect(_OPPOSITE.get(aspect.direction, aspect.direction), aspect.detail) for aspect in aspects]
             yield _changed("waiver", identity, loosening, str(now.origin))
+
+
+def _ids(ruleset: Ruleset) -> set[str]:
+    return {rule.id for rule in ruleset.rules} | {limit.id for limit in ruleset.limits}
 
 
 def _waives(waiver: Waiver) -> tuple[str, ...]:
@@ -164,6 +177,17 @@ def _lists(old: Ruleset, new: Ruleset) -> Iterator[Change]:
                 details[_MOST_SHOWN:] = [f"and {len(details) - _MOST_SHOWN} more"]
             named = now or was
             yield Change("list", name, what, NEUTRAL, (" ".join(details),), str(named.origin) if named else "")
+
+
+def _patterns(old: Ruleset, new: Ruleset) -> Iterator[Change]:
+    before, after = old.vocabulary.patterns.expressions, new.vocabulary.patterns.expressions
+    for name in before.keys() | after.keys():
+        was, now = before.get(name, ()), after.get(name, ())
+        if set(was) == set(now):
+            continue
+        what, direction = ("added", NEUTRAL) if not was else ("removed", NEUTRAL) if not now else ("changed", UNCLEAR)
+        origins = new.vocabulary.pattern_origins if now else old.vocabulary.pattern_origins
+        yield Change("patterns", name, what, direction, tuple(_listed(was, now)), str(origins[name]))
 
 
 def _names(old: Ruleset, new: Ruleset) -> Iterator[Change]:
@@ -193,10 +217,10 @@ def _condition(was: Condition | None, now: Condition | None, old: Ruleset, new: 
             yield _Aspect(STRICTER if now is None else MILDER, "has no condition now" if now is None else "has a condition now")
         return
     same_lists = all(_values(old, name) == _values(new, name) for name in was.lists | now.lists)
-    if was.text.split() == now.text.split() and same_lists:
+    if plain(was.text) == plain(now.text) and same_lists:
         return
     joint = joint_truths([(was, old.vocabulary), (now, new.vocabulary)])
-    detail = "when" if was.text.split() != now.text.split() else f"what its lists hold ({', '.join(sorted(now.lists))})"
+    detail = "when" if plain(was.text) != plain(now.text) else f"what its lists hold ({', '.join(sorted(now.lists))})"
     wider, narrower = joint is None or (False, True) in joint.found, joint is None or (True, False) in joint.found
     if joint is None or (wider and narrower and not joint.exact):
         yield _Aspect(UNCLEAR, f"{detail}: can't be compared")

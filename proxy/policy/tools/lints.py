@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from proxy.errors import Problem
-from proxy.policy.assembly.reading import Files, judges
+from proxy.policy.assembly.reading import Files, is_read, judges
 from proxy.policy.cases import run_cases
-from proxy.policy.language.amounts import DAY_S, day_of, day_start
+from proxy.policy.facts import Facts, FactValue
+from proxy.policy.judging.memo import ask
+from proxy.policy.language.amounts import DAY_S, day_of, day_start, is_day
 from proxy.policy.language.checked import Node, walk
 from proxy.policy.language.closures import LISTS_PREFIX
 from proxy.policy.language.shapes.case_file import ORDINARY
@@ -119,6 +121,10 @@ def _judge(ruleset: Ruleset, fact: str, value: str, where: Origin, path: str) ->
         )
     elif fact == "request.model" and value:
         models = ruleset.vocabulary.models
+        if "*" in value:
+            fix = f"write request.model.startsWith('{value.partition('*')[0]}')"
+            yield Finding("unknown-model", "error", problem(f"{value!r} is compared as it stands: no model's name has a *", fix))
+            return
         if value in models.aliases:
             fix = f"write {models.aliases[value]!r}"
             yield Finding("unknown-model", "error", problem(f"{value!r} is an alias, and rules see canonical names only", fix))
@@ -127,24 +133,38 @@ def _judge(ruleset: Ruleset, fact: str, value: str, where: Origin, path: str) ->
 
 
 def _forgotten_region(ruleset: Ruleset) -> Iterator[Finding]:
-    lists = [rule for rule in ruleset.rules if rule.mode is Mode.ENFORCE and rule.effects.refusal and _allows_countries(rule)]
-    if not lists:
-        return
-    for status in ("unknown", "error", "ok"):
-        facts = {**ORDINARY, "client.country": "", "client.subdivision": "", "client.geo_status": status}
-        if ruleset.undated().judge(facts, 0.0).refusal is None:
-            what = f"an allow-list of countries is enforced, but an address without a country (geo_status {status}) passes"
-            fix = "refuse client.country == '' as well, except where geo_status is private"
-            yield Finding("unknown-region-passes", "error", _problem(lists[0].origin, lists[0].id, what, fix))
-            return
+    timeless = ruleset.undated()
+    for rule, base in _allow_lists(ruleset):
+        for status in ("unknown", "error"):
+            facts = {**base, "client.country": "", "client.subdivision": "", "client.geo_status": status}
+            if timeless.judge(facts, 0.0).refusal is None:
+                what = f"an allow-list of countries is enforced, but an address without a country (geo_status {status}) passes"
+                fix = "refuse client.country == '' as well, except where geo_status is private"
+                yield Finding("unknown-region-passes", "error", _problem(rule.origin, rule.id, what, fix))
+                return
 
 
-def _allows_countries(rule: Rule) -> bool:
-    """The rule refuses countries that aren't on a list: a country nobody has isn't on it."""
-    for node in walk(rule.condition.tree):
-        if node.op == "call" and node.name == "!_" and any(inner.name == "client.country" for inner in walk(node) if inner.op == "fact"):
-            return bool(rule.condition.lists) or any(inner.op == "list" for inner in walk(node))
-    return False
+def _allow_lists(ruleset: Ruleset) -> Iterator[tuple[Rule, Facts]]:
+    """Rules that refuse most countries and not all of them, by what is asked of the country alone; and the requests of which they do."""
+    for rule in ruleset.rules:
+        about = [atom.reads for atom in rule.condition.atoms if "client.country" in atom.reads]
+        if rule.mode is Mode.ENFORCE and rule.effects.refusal and about and all(reads == {"client.country"} for reads in about):
+            for base in _requests_like(rule.condition.tree):
+                refused = sum(bool(ask((rule,), {**base, "client.country": country})) for country in domains.COUNTRIES)
+                if len(domains.COUNTRIES) / 2 < refused < len(domains.COUNTRIES):
+                    yield rule, base
+
+
+def _requests_like(tree: Node) -> Iterator[Facts]:
+    """The ordinary request, also with the values that a condition names, and with its truth values either way."""
+    named: dict[str, FactValue] = {}
+    for node in walk(tree):
+        if node.op == "call" and node.name in {"_==_", "@in"} and node.args[0].op == "fact":
+            consts = [inner.value for inner in walk(node.args[1]) if inner.op == "const"]
+            named.update(dict.fromkeys([node.args[0].name], consts[0]) if consts else {})
+    switches = [node.name for node in walk(tree) if node.op == "fact" and isinstance(ORDINARY.get(node.name), bool)]
+    for changed in ({}, named):
+        yield from ({**ORDINARY, **changed, **dict.fromkeys(switches, truth)} for truth in (True, False))
 
 
 def _dates(ruleset: Ruleset, now: float) -> Iterator[Finding]:
@@ -180,18 +200,23 @@ def _sources(ruleset: Ruleset, now: float) -> Iterator[Finding]:
     dated = [(file, f"lists.{named.name}", "list", named.date) for file, named in files.items()]
     dated += [(f"{preset.name}.yaml", "preset", "preset", preset.date) for preset in ruleset.vocabulary.presets]
     for file, path, kind, date in dated:
-        if not date:
+        if date and not is_day(_last_day(date)):
+            what, fix = (
+                f"the {kind} says its source was read in {date[:40]!r}",
+                "write a day, a month or a year: 2025-09-15, 2025-09 or 2025",
+            )
+            yield Finding("undated-source", "note", Problem(file, 1, 1, path, what, fix))
+        elif not date:
             fix = "write # source: and # date: at the top of the file" if kind == "list" else "write provider, date and source under preset"
             yield Finding("undated-source", "note", Problem(file, 1, 1, path, f"the {kind} doesn't say when its source was read", fix))
-        elif now - _last_day(date) > STALE_DAYS * DAY_S:
+        elif now - day_start(_last_day(date)) > STALE_DAYS * DAY_S:
             what = f"the {kind}'s source was read in {date}"
             yield Finding("stale-source", "warning", Problem(file, 1, 1, path, what, "compare it with the source and date it anew"))
 
 
-def _last_day(date: str) -> float:
-    """The latest moment that a day, month or year may mean."""
-    year, month, day = (*date.split("-"), "12", "28")[:3] if date.count("-") == 0 else (*date.split("-"), "28")[:3]
-    return day_start(f"{year}-{month}-{day}")
+def _last_day(date: str) -> str:
+    """The latest day that a day, month or year may mean; what is none of them isn't a day either."""
+    return date + {4: "-12-28", 7: "-28"}.get(len(date), "")
 
 
 def _unused(ruleset: Ruleset, files: Files) -> Iterator[Finding]:
@@ -213,11 +238,14 @@ def _unused(ruleset: Ruleset, files: Files) -> Iterator[Finding]:
     for path in files:
         if judges(path) and path.endswith(".txt") and path.encode() not in mentioned:
             yield Finding("unused", "note", Problem(path, 0, 0, "", "no policy file reads this file", "delete it"))
+        elif path.lower().endswith((".yaml", ".yml")) and not is_read(path):
+            what = "this file is never read, whatever it rules"
+            yield Finding("unused", "warning", Problem(path, 0, 0, "", what, "put policies at the top of the folder, as NAME.yaml"))
 
 
 def _budgets(ruleset: Ruleset) -> Iterator[Finding]:
     for limit in ruleset.limits:
-        if limit.mode is Mode.OFF or limit.per != ("campaign.id",):
+        if limit.mode is Mode.OFF or "campaign.id" not in limit.per or not {"account.id", "client.ip"}.isdisjoint(limit.per):
             continue
         if limit.condition is None or "campaign.id" not in limit.condition.reads:
             what = "everyone outside a campaign shares one budget"

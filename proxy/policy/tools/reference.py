@@ -166,7 +166,8 @@ def _conditions() -> Iterator[str]:
 def _names() -> Iterator[str]:
     yield "## Files of lists and patterns\n"
     yield (
-        "List files hold values separated by blanks or lines; pattern files hold one RE2 expression a line, case ignored. `#` begins a comment. "
+        "List files hold values separated by blanks or lines; pattern files hold one RE2 expression a line, case ignored. Their names end in .txt. "
+        "`#` begins a comment, in pattern files on lines of its own. "
         "Three header comments have a meaning: `# source:` says where the values were read, `# date:` when (a day, a month or a year), and "
         "`# entries:` how many there are, so that a file cut short is an error instead of a shorter list.\n"
     )

@@ -62,3 +62,12 @@ def test_a_value_that_no_fact_may_have_is_a_fault_and_not_a_crash(value):
 
 def test_membership_in_a_list_is_asked_of_a_set_not_of_cel():
     assert EXPRESSIONS.compile("client.country in lists.supported").atoms[0].truth.sound
+
+
+@pytest.mark.parametrize(
+    "text", ["request.stream in [1, 'a']", "request.stream in [1.0, 1]", "request.n in [true, 'a']", "1.0 in [true, 'a']"]
+)
+def test_a_truth_value_is_no_number_in_a_list_of_several_types(text):
+    condition = EXPRESSIONS.compile(text)
+    given_facts = {**ORDINARY, "request.stream": True, "request.n": 1}
+    assert condition.holds(given_facts) is condition.reference(given_facts) is False

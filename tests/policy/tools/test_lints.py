@@ -21,6 +21,29 @@ def found(text: str, files: dict[str, bytes] | None = None) -> list[tuple[str, s
     ]
 
 
+@pytest.mark.parametrize("date", ["September 2025", "2025-9", "2025-02-30", "15.09.2025", "2025-09-15T10:00Z", "20250915"])
+def test_a_date_that_is_no_day_month_or_year_is_told_as_none(date):
+    text = "lists: {l: {file: l.txt}}\nrules: [{id: a.b, when: client.country in lists.l, then: {tag: [x]}}]\n"
+    assert found(text, {"l.txt": f"# date: {date}\nDE\n".encode()}) == [
+        ("undated-source", f"the list says its source was read in {date!r}"),
+    ]
+
+
+def test_policy_files_that_are_never_read_are_told():
+    stray = {"team/b.yaml": GOOD.encode(), "C.YAML": GOOD.encode(), "presets/d.yml": GOOD.encode()}
+    told = [finding.problem.file for finding in lint(load({"a.yaml": GOOD.encode()}, NOW), {"a.yaml": GOOD.encode(), **stray}, NOW)]
+    assert set(stray) <= set(told)
+    read = {"presets/e.yaml": b"", "presets/cases/e.yaml": b"", "d.yml": b"", "schema.json": b""}
+    told = [finding.problem.file for finding in lint(load({"a.yaml": GOOD.encode()}, NOW), {"a.yaml": GOOD.encode(), **read}, NOW)]
+    assert not set(read) & set(told)
+
+
+@pytest.mark.parametrize("when", ["request.model == 'claude-*'", "request.model in ['gpt-4o', 'claude-*']", "request.model in lists.l"])
+def test_a_star_in_a_condition_is_told_to_mean_nothing(when):
+    text = f'models: {{known: ["claude-*", gpt-4o]}}\nlists: {{l: {{values: ["claude-*"]}}}}\nrules: [{{id: a.b, when: "{when}", then: {{tag: [x]}}}}]\n'
+    assert ("unknown-model", "'claude-*' is compared as it stands: no model's name has a *") in found(text)
+
+
 @pytest.mark.parametrize(
     "when",
     [
@@ -130,6 +153,13 @@ rules:
         ("!(client.country in ['DE', 'FR']) && client.geo_status != 'private'", False),
         ("!(client.country in ['DE', 'FR']) && client.geo_status == 'ok'", True),
         ("client.country in ['CU', 'RU']", False),
+        ("client.country != '' && client.country != 'DE' && client.country != 'FR'", True),
+        ("client.country != '' && (client.country in ['DE', 'FR']) == false", True),
+        ("client.country == '' ? false : !(client.country in ['DE', 'FR'])", True),
+        ("request.model == 'm' && client.country != '' && !(client.country in ['DE', 'FR'])", True),
+        ("!account.verified && client.country != '' && !(client.country in ['DE', 'FR'])", True),
+        ("client.country in ['CU', 'RU'] && !(account.country == client.country)", False),
+        ("client.country != '' && client.country != account.country", False),
     ],
 )
 def test_an_allow_list_that_forgets_the_unknown_region_is_found(when, forgotten):
@@ -181,6 +211,19 @@ def test_a_preset_copied_more_than_a_year_ago_is_found(date, stale):
     assert told == ([("stale-source", f"the preset's source was read in {date}")] if stale else [])
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("request.model == 'm' && client.country != '' && !(client.country in ['DE'])", "request.model == 'm' && client.country == ''"),
+        ("client.country != '' && !(client.country in ['DE'])", "client.geo_status in ['unknown', 'error']"),
+    ],
+)
+def test_an_allow_list_whose_unknown_region_another_rule_refuses_is_whole(one, other):
+    refuse = "then: {refuse: {code: c, message: m}}"
+    text = f'rules:\n  - {{id: a.one, when: "{one}", {refuse}}}\n  - {{id: a.other, when: "{other}", {refuse}}}\n'
+    assert found(text) == []
+
+
 def test_what_nothing_uses_is_found():
     text = "lists: {l: {values: [DE]}}\npatterns: {p: {values: [abc]}}\n" + GOOD
     assert [check for check, _ in found(text, {"lists/forgotten.txt": b"DE\n"})] == ["unused", "unused", "unused"]
@@ -189,6 +232,8 @@ def test_what_nothing_uses_is_found():
 def test_a_campaign_budget_that_everyone_else_shares_is_found():
     limit = "limits: [{id: d.c, per: [campaign.id], count: requests, rate: 60/1h%s}]\n"
     assert [check for check, _ in found(GOOD + limit % "")] == ["shared-budget"]
+    assert [check for check, _ in found(GOOD + limit.replace("campaign.id", "request.model, campaign.id") % "")] == ["shared-budget"]
+    assert found(GOOD + limit.replace("campaign.id", "campaign.id, account.id") % "") == []
     assert found(GOOD + limit % ", when: \"campaign.id != ''\"") == []
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from proxy.policy.facts import BY_NAME
-from proxy.policy.language.amounts import parse_rate
+from proxy.policy.language.amounts import DAY_PATTERN, RATE_PATTERN, is_day, parse_rate
 
 EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 """Reasoning efforts from the lowest to the highest; a clamp lowers to at most the one it names."""
@@ -34,10 +33,8 @@ FORMS: Final = {
 
 
 def _is_date(text: str) -> str:
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"{text!r} isn't a date; write a day as 2027-03-31") from None
+    if not is_day(text):
+        raise ValueError(f"{text!r} isn't a date; write a day as 2027-03-31")
     return text
 
 
@@ -52,11 +49,11 @@ def _is_rate(text: str) -> str:
     return text
 
 
-Day = Annotated[str, AfterValidator(_is_date), Field(json_schema_extra={"format": "date"})]
+Day = Annotated[str, AfterValidator(_is_date), Field(json_schema_extra={"format": "date", "pattern": DAY_PATTERN})]
 Id = Annotated[str, Field(pattern=ID_PATTERN, max_length=100)]
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 FactName = Annotated[str, AfterValidator(_is_fact), Field(json_schema_extra={"enum": sorted(BY_NAME)})]
-Rate = Annotated[str, AfterValidator(_is_rate)]
+Rate = Annotated[str, AfterValidator(_is_rate), Field(json_schema_extra={"pattern": RATE_PATTERN})]
 Condition = Annotated[str, Field(min_length=1, max_length=4000)]
 Words = Annotated[str, Field(min_length=1, max_length=1000)]
 Dollars = Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)]

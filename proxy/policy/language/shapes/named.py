@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from proxy.policy.language.shapes.fields import PATH_PATTERN, Day, Dollars, Strict, Words
 
 
 class ListDoc(Strict):
     """A named list of values; a condition asks `client.country in lists.NAME`."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["file"]}, {"required": ["values"]}]})
 
     file: str | None = Field(
         None,
@@ -29,6 +31,8 @@ class ListDoc(Strict):
 
 class PatternDoc(Strict):
     """A named set of regular expressions (RE2 syntax, case ignored); a condition asks `'NAME' in request.patterns`."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["file"]}, {"required": ["values"]}]})
 
     file: str | None = Field(
         None, description="Text file with one expression a line; # begins a comment line.", examples=["patterns/cot_elicitation.txt"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from proxy.policy.language.amounts import parse_rate
 from proxy.policy.language.shapes.fields import (
@@ -42,6 +42,8 @@ class RefuseDoc(Strict):
 class ClampDoc(Strict):
     """Lower parameters of the request to at most these values."""
 
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
     max_tokens: int | None = Field(
         None, ge=1, description="Upper bound of output tokens; set where the caller left it out.", examples=[4096]
     )
@@ -63,6 +65,8 @@ class ClampDoc(Strict):
 
 class EffectsDoc(Strict):
     """What happens when a rule's condition holds. Several effects may stand together."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
     refuse: RefuseDoc | None = Field(
         None,
@@ -127,6 +131,14 @@ class RuleDoc(_Described):
 
 class LimitDoc(_Described):
     """One budget for every combination of the facts in `per`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"count": {"const": "concurrent"}}},
+            "then": {"required": ["max"], "properties": {"rate": False, "burst": False}},
+            "else": {"required": ["rate"], "properties": {"max": False}},
+        }
+    )
 
     per: list[FactName] = Field(
         min_length=1, max_length=8, description="Facts whose values share a budget.", examples=[["account.id", "request.model"]]
