@@ -135,8 +135,9 @@ class Decider:
 
     async def extend(self, decision: Decision, tokens: int, now: float) -> Standing | None:
         """Reserve `tokens` more of output for a call that runs. Gives the limit that denies them."""
-        price = costs.Price(*decision.rules.price(decision.call.model)).of(0, tokens)
-        asks = [ask._replace(cost=price if ask.unit == "usd" else float(tokens)) for ask in decision.held.asks if ask.unit in OUTPUT_COUNTS]
+        price = decision.rules.price(decision.call.model)
+        metered = [ask for ask in decision.held.asks if ask.unit in OUTPUT_COUNTS]
+        asks = [ask._replace(cost=costs.of_tokens(ask.unit, 0, tokens, price)) for ask in metered]
         return (await self.store.reserve(asks, now)).denied if asks else None
 
     def watch(self, decision: Decision, observation: Observation, now: float) -> Ticket | None:
@@ -217,9 +218,6 @@ def asks_of(rules: Ruleset, limits: tuple[AppliedLimit, ...], call: ModelCall) -
     asks: list[Ask] = []
     given, output = costs.tokens(call)
     for identity, count, key, rate, burst, shadow, _, _ in limits:
-        if count in costs.UNMETERED:
-            cost = costs.reserved(count, call) if call.batch_size > 1 else 1.0
-        else:
-            cost = costs.of_tokens(count, given, output, rules.price(call.model) if count == "usd" else costs.FREE)
+        cost = costs.reserved(count, call, given, output, rules.price(call.model) if count == "usd" else costs.FREE)
         asks.append(_new(Ask, (identity, key, cost, rate, burst, shadow, count)))
     return asks
