@@ -18,7 +18,7 @@ def test_an_empty_bucket_asks_for_the_time_the_missing_units_take():
     spent = gcra.spend(gcra.NEVER, 100 / 10, T0)
     standing = gcra.look(ask(cost=30.0), spent, T0 + 1.0)
     assert not standing.allowed
-    assert (standing.remaining, standing.reset_s) == (pytest.approx(10.0), pytest.approx(9.0))
+    assert [standing.remaining, standing.reset_s] == pytest.approx([10.0, 9.0])
     assert standing.retry_after_s == pytest.approx(2.0)  # 10 units came back in that second; 20 are missing at 10/s
 
 
@@ -38,6 +38,12 @@ def test_a_cost_above_the_burst_can_never_pass():
     standing = gcra.look(ask(cost=101.0), gcra.NEVER, T0)
     assert not standing.allowed
     assert standing.retry_after_s == inf
+
+
+def test_a_cost_of_just_the_burst_passes_once_the_bucket_is_full_again():
+    refused = gcra.look(ask(cost=100.0), gcra.spend(gcra.NEVER, 1.0, T0), T0)
+    assert not refused.allowed
+    assert refused.retry_after_s == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("cost", [nan, inf])
@@ -118,6 +124,7 @@ def test_the_enforced_limit_that_blocks_longest_is_the_one_told():
     late = gcra.look(ask(cost=1.0), T0 + 50.0, T0)
     shadow = gcra.look(ask(cost=1.0, shadow=True), T0 + 900.0, T0)
     passed = gcra.look(ask(cost=1.0), gcra.NEVER, T0)
+    late = late._replace(reset_s=0.0)
     for order in ([soon, shadow, late], [late, passed, soon]):
         assert gcra.denying(order) is late
     assert gcra.denying([shadow]) is None

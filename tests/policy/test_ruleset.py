@@ -66,6 +66,8 @@ def test_both_phases_are_one_verdict_whichever_comes_first_by_name():
         assert verdict.refusal.code == code
         assert (dict(verdict.clamps), verdict.strips, verdict.tags) == ({"n": 2}, {"reasoning", "logprobs"}, {"x", "y"})
         assert [hit.rule for hit in verdict.hits] == sorted([f"{first}.request", f"{second}.signals"])
+    alone = ruleset(text.format("a", "b")).judge({**facts, "request.n": 1}, NOW)
+    assert (alone.refusal and alone.refusal.code, alone.strips) == ("risky", {"logprobs"})
 
 
 def test_of_several_waivers_the_smallest_id_is_recorded():
