@@ -231,9 +231,6 @@ def asks_of(rules: Ruleset, limits: tuple[AppliedLimit, ...], call: ModelCall) -
     asks: list[Ask] = []
     given, output = costs.tokens(call)
     for identity, count, key, rate, burst, shadow, _, _ in limits:
-        if count in costs.UNMETERED:
-            cost = costs.reserved(count, call) if call.batch_size > 1 else 1.0
-        else:
-            cost = costs.of_tokens(count, given, output, rules.price(call.model, call.service_tier) if count == "usd" else costs.FREE)
+        cost = costs.reserved(count, call, given, output, rules.price(call.model, call.service_tier) if count == "usd" else costs.FREE)
         asks.append(_new(Ask, (identity, key, cost, rate, burst, shadow, count)))
     return asks

@@ -267,7 +267,7 @@ class Handler:
         lines = upstream_headers(head, upstream.replaced | RANGES if strips else upstream.replaced) + way
         return Outgoing(
             upstream, upstream.head(head.method, upstream.target(head), lines, len(sent)), sent, route.dialect, call, strips, hide_usage,
-            head.method == "HEAD", head.http10, own_headers(route, decision, record), allowance, decision.prepaid, watching.began,
+            head.method == "HEAD", head.http10, own_headers(route, decision, record), allowance, decision.prepaid, self.world.caps.stripped_bytes, watching.began,
         )  # fmt: skip
 
     def _way(self, head: Head, peer: ClientWire, caller: Caller, record: Record) -> tuple[Head, str]:

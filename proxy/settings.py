@@ -183,7 +183,7 @@ class Caps(Section):
     header_s: Seconds = Field(20.0, description="Time for a request's headers, and for an idle connection.")
     body_s: Seconds = Field(60.0, description="Time for a request's body.")
     stall_s: Seconds = Field(120.0, description="Longest time in which a client takes nothing of its answer; then it is taken for gone.")
-    stripped_bytes: Bytes = Field(32 * 1024 * 1024, description="Largest answer that is held to strip parts from it.")
+    stripped_bytes: Bytes = Field(16 * 1024 * 1024, description="Longest answer that is held to strip parts from it; streams aren't.")
     in_flight: int = Field(2000, gt=0, description="Exchanges at a time; further ones are answered 503 with Retry-After.")
 
 

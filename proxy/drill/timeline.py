@@ -41,10 +41,6 @@ class CampaignTimeline(NamedTuple):
     reached: tuple[int, ...]
     """Accounts that reached level 1, 2, 3, 4."""
 
-    def share_below(self, level: int) -> float:
-        """Share of the planned harvest that was served to accounts below `level`."""
-        return self.served_below[level - 1] / max(self.planned, 1)
-
 
 class HonestKind(NamedTuple):
     """Honest accounts of one kind: how many there were, how many reached each level, how many requests were refused."""

@@ -52,6 +52,8 @@ class Outgoing(NamedTuple):
     """Set for a stream that some limit meters."""
     prepaid: Usage | None
     """What an accepted batch costs."""
+    strip_bytes: int
+    """Longest body that is held to be stripped."""
     left: Callable[[float], None]
     """Called with the record's time once the request has left, while the upstream works."""
 
@@ -115,10 +117,11 @@ def _inspector(outgoing: Outgoing, answer: Answer) -> Inspector:
     if coding not in {b"", b"identity"} and outgoing.strips:
         raise UpstreamError("protocol", "the model endpoint encoded an answer that policy must read")
     content_type = header(raw, b"content-type").decode("latin-1") if coding in {b"", b"identity"} else "application/octet-stream"
-    call = outgoing.call
+    call, status = outgoing.call, answer.message.code
     return inspector_for(
-        call.dialect, call.endpoint, content_type, outgoing.strips, hide_usage=outgoing.hide_usage, status=answer.message.code
-    )
+        call.dialect, call.endpoint, content_type, outgoing.strips,
+        hide_usage=outgoing.hide_usage, status=status, strip_bytes=outgoing.strip_bytes,
+    )  # fmt: skip
 
 
 async def _relay_body(outgoing: Outgoing, answer: Answer, inspector: Inspector, down: Downstream, record: Record) -> None:

@@ -15,8 +15,8 @@ MAX_READ_BYTES: Final = 1024 * 1024
 TAIL_BYTES: Final = 64 * 1024
 """Every API puts usage last or nearly so; what may follow it (Responses: metadata, user) is far shorter."""
 
-MAX_STRIP_BYTES: Final = 16 * 1024 * 1024
-"""A body that must be stripped and is longer is refused: it can't be checked in bounded memory."""
+STRIP_BYTES: Final = 16 * 1024 * 1024
+"""A body that must be stripped and is longer is refused, unless another bound is given: it can't be checked in bounded memory."""
 
 _USAGE_KEY: Final = re.compile(rb'"(?:usage|usageMetadata)"\s*:\s*\{')
 
@@ -95,17 +95,18 @@ def _object_end(text: bytes, start: int) -> int:
 
 
 class BodyStripper(Tallied):
-    """Holds a body until it is complete, removes what must go, and forwards the rest."""
+    """Holds a body of at most `most_bytes` until it is complete, removes what must go, and forwards the rest."""
 
-    __slots__ = ("_held", "_shape", "_strips")
+    __slots__ = ("_held", "_most_bytes", "_shape", "_strips")
 
     buffers = True
     rewrites = True
 
-    def __init__(self, shape: Shape, strips: frozenset[str]) -> None:
+    def __init__(self, shape: Shape, strips: frozenset[str], most_bytes: int = STRIP_BYTES) -> None:
         super().__init__()
         self._shape = shape
         self._strips = strips
+        self._most_bytes = most_bytes
         self._held = bytearray()
 
     @property
@@ -114,12 +115,12 @@ class BodyStripper(Tallied):
         return self._tally.output_estimate or -(-len(self._held) // BYTES_PER_TOKEN)
 
     def feed(self, chunk: bytes) -> bytes:
-        """Nothing yet. Raises UpstreamError above `MAX_STRIP_BYTES`."""
+        """Nothing yet. Raises UpstreamError above `most_bytes`."""
         if self.ended:
             return b""
         self._held += chunk
-        if len(self._held) > MAX_STRIP_BYTES:
-            self._refuse(f"The answer is longer than {MAX_STRIP_BYTES} bytes and parts of it must be removed.")
+        if len(self._held) > self._most_bytes:
+            self._refuse(f"The answer is longer than {self._most_bytes} bytes and parts of it must be removed.")
         return b""
 
     def close(self) -> bytes:

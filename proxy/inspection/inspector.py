@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from proxy.dialects.call import PICTURES_AND_SOUND, Usage
 from proxy.inspection.arrays import ArrayReader, ArrayStripper
-from proxy.inspection.bodies import BodyReader, BodyStripper
+from proxy.inspection.bodies import STRIP_BYTES, BodyReader, BodyStripper
 from proxy.inspection.events import EventReader, EventStripper
 from proxy.inspection.frames import FrameReader, FrameStripper
 from proxy.inspection.records import RecordReader, RecordStripper
@@ -148,19 +148,23 @@ class OpaqueInspector:
         return b""
 
 
-def inspector_for(dialect: str, endpoint: str, content_type: str, strips: frozenset[str], *, hide_usage: bool, status: int) -> Inspector:
+def inspector_for(
+    dialect: str, endpoint: str, content_type: str, strips: frozenset[str], *, hide_usage: bool, status: int, strip_bytes: int = STRIP_BYTES
+) -> Inspector:
     """The inspector for one answer, from its head.
 
     `strips` holds any of `reasoning` and `logprobs`, and with the first OPEN_THOUGHT; `hide_usage` says that the proxy asked for the stream's usage and the
-    client didn't. An answer of no known dialect, from an endpoint that a policy passes unread, can't be stripped.
+    client didn't; `strip_bytes` is the longest body that is held to be stripped. An answer of no known dialect, from an endpoint that a policy passes unread, can't be stripped.
     """
     if status >= FIRST_ERROR_STATUS:
         return OpaqueInspector()
-    return _maker(dialect, endpoint, content_type, strips, _ONLY_USAGE if hide_usage else _NOTHING)()
+    return _maker(dialect, endpoint, content_type, strips, _ONLY_USAGE if hide_usage else _NOTHING, strip_bytes)()
 
 
 @lru_cache(256)
-def _maker(dialect: str, endpoint: str, content_type: str, strips: frozenset[str], unasked: frozenset[str]) -> Callable[[], Inspector]:
+def _maker(
+    dialect: str, endpoint: str, content_type: str, strips: frozenset[str], unasked: frozenset[str], strip_bytes: int
+) -> Callable[[], Inspector]:
     """What makes the inspectors of such answers: few kinds of them make up the most."""
     shape = SHAPES.get(dialect)
     media = content_type.partition(";")[0].strip().lower()
@@ -174,7 +178,7 @@ def _maker(dialect: str, endpoint: str, content_type: str, strips: frozenset[str
     if media == _EVENTS:
         strips |= unasked
     if strips and writes:
-        return _stripper(shape, strips, dialect, endpoint, media)
+        return _stripper(shape, strips, dialect, endpoint, media, strip_bytes)
     return _reader(shape, dialect, endpoint, media, writes=writes)
 
 
@@ -200,7 +204,7 @@ def _reader(shape: Shape, dialect: str, endpoint: str, media: str, *, writes: bo
     return partial(BodyReader, shape, text=writes) if _is_json(media) else partial(OpaqueInspector, text=writes)
 
 
-def _stripper(shape: Shape, strips: frozenset[str], dialect: str, endpoint: str, media: str) -> Callable[[], Inspector]:
+def _stripper(shape: Shape, strips: frozenset[str], dialect: str, endpoint: str, media: str, strip_bytes: int) -> Callable[[], Inspector]:
     if media == _EVENTS:
         return partial(EventStripper, shape, strips)
     if media in _RECORDS:
@@ -211,7 +215,7 @@ def _stripper(shape: Shape, strips: frozenset[str], dialect: str, endpoint: str,
         return partial(ArrayStripper, shape, strips)
     if endpoint.startswith("audio") and not _is_json(media):
         return partial(OpaqueInspector, text=True)  # a transcript as plain text or subtitles
-    return partial(BodyStripper, shape, strips)
+    return partial(BodyStripper, shape, strips, strip_bytes)
 
 
 def _is_json(media: str) -> bool:

@@ -27,11 +27,6 @@ class Ask(NamedTuple):
     unit: str = "requests"
     """What is counted, one of `costs.COUNTS`: it names the reply headers that describe the limit."""
 
-    @property
-    def concurrent(self) -> bool:
-        """A limit on open leases rather than on a rate."""
-        return self.rate == 0.0
-
 
 class Standing(NamedTuple):
     """Where one limit stands after an ask: for the RateLimit headers and the record."""

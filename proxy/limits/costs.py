@@ -6,7 +6,7 @@ Estimates lean high, because a limit that reserves too little is overspent by ev
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from proxy.dialects.call import PICTURES_AND_SOUND, ModelCall, Usage
 from proxy.limits.ask import Ask
@@ -33,22 +33,16 @@ _MOST_TOKENS: Final = 1 << 40
 """A hostile max_tokens has any number of digits; more than this is above every burst anyway."""
 
 
-class Price(NamedTuple):
-    """What a model costs, US dollars per million tokens."""
-
-    input_usd: float
-    output_usd: float
+FREE: Final = (0.0, 0.0)
+"""The price of what counts no money."""
 
 
-FREE: Final = Price(0.0, 0.0)
-
-
-def output_estimate(call: ModelCall, expected: int = DEFAULT_OUTPUT_TOKENS) -> int:
-    """Output tokens to reserve: what the caller allows, else `expected`, for each answer of each call."""
+def output_estimate(call: ModelCall) -> int:
+    """Output tokens to reserve: what the caller allows, else `DEFAULT_OUTPUT_TOKENS`, for each answer of each call."""
     if call.endpoint in NO_OUTPUT:
         return 0
     most, n, batch_size = call.max_output_tokens, call.n, call.batch_size
-    each = most if most > 0 else expected
+    each = most if most > 0 else DEFAULT_OUTPUT_TOKENS
     if n == 1 and batch_size <= 1 and each <= _MOST_TOKENS:
         return each
     return min(each, _MOST_TOKENS) * min(max(n, 1), _MOST_TOKENS) * min(max(batch_size, 1), _MOST_TOKENS)
@@ -72,21 +66,24 @@ def uncounted_output(call: ModelCall) -> int:
     return output_estimate(call) if call.endpoint.startswith(PICTURES_AND_SOUND) else 0
 
 
-def tokens(call: ModelCall, expected_output_tokens: int = DEFAULT_OUTPUT_TOKENS) -> tuple[int, int]:
+def tokens(call: ModelCall) -> tuple[int, int]:
     """Input and output tokens to reserve before the call is made."""
     given = call.input_tokens
     if not 0 <= given <= _MOST_TOKENS:
         given = min(max(given, 0), _MOST_TOKENS)
-    return given, output_estimate(call, expected_output_tokens)
+    return given, output_estimate(call)
 
 
-def reserved(count: str, call: ModelCall, price: Price = FREE, expected_output_tokens: int = DEFAULT_OUTPUT_TOKENS) -> float:
-    """Units to reserve before the call is made. Raises ValueError for a count that isn't one of `COUNTS`."""
+def reserved(count: str, call: ModelCall, given: int, output: int, price: tuple[float, float]) -> float:
+    """Units to reserve before the call is made; `given` and `output` are its `tokens`, `price` is US dollars per million of each.
+
+    Raises ValueError for a count that isn't one of `COUNTS`.
+    """
     if count == "requests":
         return float(min(max(call.batch_size, 1), _MOST_TOKENS))
     if count == "concurrent":
         return 1.0
-    return of_tokens(count, *tokens(call, expected_output_tokens), price)
+    return of_tokens(count, given, output, price)
 
 
 def settled(asks: Sequence[Ask], usage: Usage, price: tuple[float, float]) -> list[float]:
@@ -102,7 +99,7 @@ def settled(asks: Sequence[Ask], usage: Usage, price: tuple[float, float]) -> li
 
 
 def of_tokens(count: str, given: int, output: int, price: tuple[float, float]) -> float:
-    """Units that so many input and output tokens are; `price` as in `Price`. Raises ValueError for a count of anything else."""
+    """Units that so many input and output tokens are; `price` as for `reserved`. Raises ValueError for a count of anything else."""
     if count == "total_tokens":
         return float(given + output)
     if count == "usd":

@@ -48,7 +48,7 @@ class Model:
                 del leases[lease]
         standings = [
             gcra.look_leases(ask, len(self.leases.get(ask.key, ())))
-            if ask.concurrent
+            if ask.rate == 0.0
             else gcra.look(ask, self.tats.get(ask.key, gcra.NEVER), now)
             for ask in asks
         ]
@@ -57,7 +57,7 @@ class Model:
         for ask, standing in zip(asks, standings, strict=True):
             lease = None
             if denied is None and standing.allowed:
-                if ask.concurrent:
+                if ask.rate == 0.0:
                     lease = next(self.numbers)
                     self.leases.setdefault(ask.key, {})[lease] = now + LEASE_TTL_S
                 else:

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.dialects.body import JsonLimits, check_media_type, decode, read_json
+from proxy.dialects.wire.strict import MAX_NUMBER_CHARS
 from proxy.errors import CallerError, Fault
 from tests.dialects.corpus import fault_of
 
@@ -174,3 +175,28 @@ def test_depth_and_keys_are_bounded_exactly():
     for raw in (b'{"a":[' + b"[]," * 50_000 + b"[]]}", nested(65), wide(10_001), b'{"a":' + b"[" * 64 + b"]" * 64 + b"}"):
         with pytest.raises(CallerError):
             read_json(raw, LIMITS)
+
+
+def test_a_document_that_must_be_walked_through_may_use_its_whole_depth():
+    """With more brackets than levels it can't be told by counting them."""
+    deep = b'{"a":' * 63 + b"{}" + b"}" * 63
+    within = deep[:-1] + b',"b":[[],[]]}'
+    assert read_json(within, LIMITS) == json.loads(within)
+    with pytest.raises(CallerError) as caught:
+        read_json(b'{"b":[[],[]],"a":' + deep + b"}", LIMITS)
+    assert caught.value.code == "json_too_deep"
+
+
+@pytest.mark.parametrize("number", [b"0.1", b"-1.5e0", b"1"], ids=bytes.decode)
+def test_a_number_may_have_so_many_digits_and_not_one_more(number):
+    mantissa, exponent, power = number.partition(b"e")
+    point = b"" if b"." in mantissa else b"."
+
+    def written(characters: int) -> bytes:
+        zeros = b"0" * (characters - len(number) - len(point))
+        return b'{"a":' + mantissa + point + zeros + exponent + power + b"}"
+
+    assert read_json(written(MAX_NUMBER_CHARS), LIMITS) == json.loads(written(MAX_NUMBER_CHARS))
+    with pytest.raises(CallerError) as caught:
+        read_json(written(MAX_NUMBER_CHARS + 1), LIMITS)
+    assert caught.value.code == "number_too_long"

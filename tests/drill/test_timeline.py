@@ -39,7 +39,7 @@ def test_a_timeline_counts_what_was_served_below_each_level():
     assert [sum(one.served_below[level] for one in campaigns) for level in range(4)] == [49, 99, 149, 149]
     assert all(one.candidate_at > one.started_at for one in campaigns)
     assert [milestone.level for milestone in campaigns[0].milestones] == [1, 2, 3, 4][: len(campaigns[0].milestones)]
-    assert 0 < campaigns[0].share_below(1) < campaigns[0].share_below(2) < 1
+    assert 0 < campaigns[0].served_below[0] < campaigns[0].served_below[1] < campaigns[0].planned
 
 
 def test_a_timeline_names_the_honest_accounts_that_were_touched():

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import OPEN, ROOT
+from tests.e2e.conftest import status
 from tests.e2e.origin import Origin
 
 SECRET = "5ecret"
@@ -77,3 +78,14 @@ def test_the_form_for_people_holds_no_secret_either(tmp_path):
     assert SECRET not in out + err
     assert "serving" in err
     assert not [line for line in err.splitlines() if line.startswith("{")]
+
+
+def test_what_became_of_captured_exchanges_is_told_when_the_capture_ends(front, tmp_path):
+    """Lines that were dropped are missing from every replay, which the file itself can't show."""
+    proxy = front(capture={"file": tmp_path / "t.jsonl"})
+    assert status(proxy.post()) == 200
+    assert status(proxy.raw(b"GET /v1/models HTTP/1.1\r\nhost: proxy\r\n\r\n")) == 200
+    proxy.proxy.stop()
+    (ended,) = [event for event in proxy.proxy.events if event["event"] == "capture ended"]
+    counts = ("written", "dropped_full", "dropped_late", "dropped_size", "left_out")
+    assert [ended[name] for name in counts] == [2, 0, 0, 0, 0]

@@ -11,6 +11,8 @@ from tests.e2e.conftest import CHAT, status
 from tests.e2e.origin import OK
 from tests.e2e.test_streams import request_of
 
+THOUGHTFUL = b'{"choices":[{"message":{"role":"assistant","content":"yes","reasoning_content":"secret thought"},"finish_reason":"stop"}]}'
+
 
 @pytest.mark.parametrize("interim", [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n"])
 def test_an_interim_answer_is_not_the_answer_and_waiting_goes_on_no_longer_for_it(front, interim):
@@ -94,3 +96,17 @@ def test_an_answer_in_a_transfer_coding_that_nobody_asked_for_is_no_answer(front
     answer = proxy.post()
     assert status(answer) == 502
     assert b'"code":"upstream_protocol"' in answer
+
+
+@pytest.mark.parametrize(("stripped_bytes", "code"), [(len(THOUGHTFUL), 200), (len(THOUGHTFUL) - 1, 502)])
+def test_an_answer_is_held_to_be_stripped_up_to_the_size_that_the_operator_set(front, stripped_bytes, code):
+    stripping = {**OPEN, "s.yaml": "rules:\n  - {id: terms.strip, when: 'true', then: {strip: [reasoning]}}\n"}
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(THOUGHTFUL)
+    proxy = front(
+        lambda connection, request: connection.sendall(head + THOUGHTFUL) is None,
+        policies=stripping,
+        caps={"stripped_bytes": stripped_bytes},
+    )
+    answer = proxy.post()
+    assert status(answer) == code
+    assert b"secret thought" not in answer

@@ -21,6 +21,8 @@ def refused(headers, query=""):
     [
         pytest.param([("authorization", "Bearer sk-1")], "", "bearer", "sk-1", id="bearer"),
         pytest.param([("authorization", "bearer   sk-1 ")], "", "bearer", "sk-1", id="scheme in any case, spaces around"),
+        pytest.param([("authorization", "Bearer sk-1\t")], "", "bearer", "sk-1", id="a tab at the end"),
+        pytest.param([("authorization", "sk-1")], "", "", "sk-1", id="a secret without a scheme"),
         pytest.param([("x-api-key", "sk-1")], "", "x-api-key", "sk-1", id="Anthropic"),
         pytest.param([("api-key", "sk-1")], "", "api-key", "sk-1", id="Azure"),
         pytest.param([("x-goog-api-key", "sk-1")], "", "x-goog-api-key", "sk-1", id="Google"),
@@ -50,6 +52,9 @@ def test_no_credential_is_none(headers):
         pytest.param([("x-api-key", ""), ("x-api-key", "a")], "", id="a header twice, once empty"),
         pytest.param([("authorization", "Bearer a, Bearer b")], "", id="two tokens in one line"),
         pytest.param([("authorization", "Bearer a b")], "", id="two words"),
+        pytest.param([("authorization", "Bearer a\tb")], "", id="two words with a tab between"),
+        pytest.param([("authorization", "Bearer a,b")], "", id="two tokens with nothing but a comma between"),
+        pytest.param([("authorization", f"{AWS} Credential=short/x")], "", id="an access key too short to be one"),
         pytest.param([("authorization", "Bearer\ta")], "", id="a tab for the blank: one token, two accounts"),
         pytest.param([("authorization", f"{AWS} Credential={'A' * 20}/x, Credential={'B' * 20}/x")], "", id="two access keys"),
         pytest.param(

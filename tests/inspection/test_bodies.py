@@ -9,7 +9,7 @@ import pytest
 
 from proxy.dialects.call import Usage
 from proxy.errors import UpstreamError
-from proxy.inspection.bodies import MAX_READ_BYTES, MAX_STRIP_BYTES, BodyReader, BodyStripper
+from proxy.inspection.bodies import MAX_READ_BYTES, STRIP_BYTES, BodyReader, BodyStripper
 from proxy.inspection.inspector import inspector_for
 from proxy.inspection.shapes.gemini import CANDIDATES
 from proxy.inspection.shapes.openai import ANSWERS
@@ -69,7 +69,7 @@ def test_a_very_long_body_takes_bounded_memory():
 def test_a_body_too_long_to_strip_is_refused_before_anything_is_sent():
     stripper = BodyStripper(ANSWERS, BOTH)
     chunk = b" " * (1024 * 1024)
-    for _ in range(MAX_STRIP_BYTES // len(chunk)):
+    for _ in range(STRIP_BYTES // len(chunk)):
         assert stripper.feed(chunk) == b""
     with pytest.raises(UpstreamError):
         stripper.feed(chunk)

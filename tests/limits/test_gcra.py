@@ -18,6 +18,7 @@ def test_an_empty_bucket_asks_for_the_time_the_missing_units_take():
     spent = gcra.spend(gcra.NEVER, 100 / 10, T0)
     standing = gcra.look(ask(cost=30.0), spent, T0 + 1.0)
     assert not standing.allowed
+    assert [standing.remaining, standing.reset_s] == pytest.approx([10.0, 9.0])
     assert standing.retry_after_s == pytest.approx(2.0)  # 10 units came back in that second; 20 are missing at 10/s
 
 
@@ -39,6 +40,12 @@ def test_a_cost_above_the_burst_can_never_pass():
     assert standing.retry_after_s == inf
 
 
+def test_a_cost_of_just_the_burst_passes_once_the_bucket_is_full_again():
+    refused = gcra.look(ask(cost=100.0), gcra.spend(gcra.NEVER, 1.0, T0), T0)
+    assert not refused.allowed
+    assert refused.retry_after_s == pytest.approx(1.0)
+
+
 @pytest.mark.parametrize("cost", [nan, inf])
 def test_a_cost_that_is_no_number_is_refused(cost):
     assert not gcra.look(ask(cost=cost), gcra.NEVER, T0).allowed
@@ -52,7 +59,7 @@ def test_looking_costs_nothing():
 def test_a_key_in_debt_refuses_even_a_free_call_until_it_is_repaid():
     indebted = gcra.spend(gcra.NEVER, 150 / 10, T0)
     refused = gcra.look(ask(cost=0.0), indebted, T0)
-    assert not refused.allowed
+    assert (refused.allowed, refused.remaining) == (False, 0.0)
     assert gcra.look(ask(cost=0.0), indebted, T0 + refused.retry_after_s).allowed
 
 
@@ -70,6 +77,7 @@ def test_a_clock_that_goes_back_never_refills():
 def test_a_refund_never_overfills_the_bucket():
     spent = gcra.spend(gcra.NEVER, 10 / 10, T0)
     assert gcra.look(ask(cost=0.0), gcra.refund(spent, 50 / 10, T0), T0).remaining == 100.0
+    assert gcra.refund(T0 + 10.0, 4.0, T0) == T0 + 6.0
     full = T0 - 500.0
     assert gcra.refund(full, 1.0, T0) == full
 
@@ -82,6 +90,8 @@ def test_a_refund_never_overfills_the_bucket():
         pytest.param(50.0, 3.0, 0.0, id="a right guess changes nothing"),
         pytest.param(10.0, 10.0, 0.0, id="a refund as old as the window is void"),
         pytest.param(120.0, 99.0, 70.0, id="a charge is never void"),
+        pytest.param(0.0, 3.0, -50.0, id="all of it comes back"),
+        pytest.param(49.5, 99.0, 0.0, id="a refund of less than one unit is void too"),
         pytest.param(nan, 3.0, 0.0, id="an actual that is no number keeps the estimate"),
         pytest.param(-5.0, 3.0, 0.0, id="a negative actual keeps the estimate"),
         pytest.param(inf, 3.0, 0.0, id="an endless actual keeps the estimate"),
@@ -93,9 +103,16 @@ def test_settling(actual, age_s, units):
 
 def test_leases_run_out_and_say_when_to_ask_again():
     limit = Ask("limits.parallel", "limits.parallel|acct-1", 1.0, 0.0, 2.0)
-    assert gcra.look_leases(limit, 1).allowed
+    last = gcra.look_leases(limit, 1)
+    assert (last.allowed, last.remaining, last.retry_after_s, last.reset_s) == (True, 0.0, 0.0, 0.0)
     full = gcra.look_leases(limit, 2)
     assert (full.allowed, full.remaining, full.retry_after_s) == (False, 0.0, gcra.LEASE_RETRY_S)
+
+
+def test_the_only_lease_of_a_limit_of_one_is_worth_waiting_for():
+    limit = Ask("l", "l", 1.0, 0.0, 1.0)
+    assert gcra.look_leases(limit, 0).allowed
+    assert gcra.look_leases(limit, 1).retry_after_s == gcra.LEASE_RETRY_S
 
 
 def test_a_concurrency_limit_of_nothing_never_passes():
@@ -106,7 +123,10 @@ def test_the_enforced_limit_that_blocks_longest_is_the_one_told():
     soon = gcra.look(ask(cost=1.0), T0 + 11.0, T0)
     late = gcra.look(ask(cost=1.0), T0 + 50.0, T0)
     shadow = gcra.look(ask(cost=1.0, shadow=True), T0 + 900.0, T0)
-    assert gcra.denying([soon, shadow, late]) is late
+    passed = gcra.look(ask(cost=1.0), gcra.NEVER, T0)
+    late = late._replace(reset_s=0.0)
+    for order in ([soon, shadow, late], [late, passed, soon]):
+        assert gcra.denying(order) is late
     assert gcra.denying([shadow]) is None
 
 

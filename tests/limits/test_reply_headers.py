@@ -38,6 +38,57 @@ def test_an_allowed_request_names_requests_and_tokens_as_its_provider_does():
     assert "retry-after" not in headers
 
 
+@pytest.mark.parametrize(
+    ("dialect", "unit", "header"),
+    [
+        ("openai", "requests", "x-ratelimit-remaining-requests"),
+        ("openai", "input_tokens", "x-ratelimit-remaining-tokens"),
+        ("openai", "output_tokens", "x-ratelimit-remaining-tokens"),
+        ("azure", "total_tokens", "x-ratelimit-remaining-tokens"),
+        ("anthropic", "requests", "anthropic-ratelimit-requests-remaining"),
+        ("anthropic", "input_tokens", "anthropic-ratelimit-input-tokens-remaining"),
+        ("anthropic", "output_tokens", "anthropic-ratelimit-output-tokens-remaining"),
+        ("anthropic", "total_tokens", "anthropic-ratelimit-tokens-remaining"),
+    ],
+)
+def test_each_unit_has_the_name_that_its_provider_gives_it(dialect, unit, header):
+    assert dict(reply_headers([TOKENS._replace(unit=unit)], None, dialect, NOW))[header] == "1000"
+
+
+@pytest.mark.parametrize(
+    ("unit", "said"),
+    [
+        ("requests", "requests"), ("concurrent", "concurrent-requests"), ("usd", "usd-cents"),
+        ("input_tokens", "input-tokens"), ("output_tokens", "output-tokens"), ("total_tokens", "tokens"),
+    ],
+)  # fmt: skip
+def test_a_policy_says_what_its_quota_counts(unit, said):
+    assert f'qu="{said}"' in dict(reply_headers([TOKENS._replace(unit=unit)], None, "gemini", NOW))["ratelimit-policy"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [(0.0, "0ms"), (0.0124, "13ms"), (0.25, "250ms"), (1.0, "1s"), (59.2, "1m0s"), (360.0, "6m0s"), (3600.0, "1h0m0s"), (7322.0, "2h2m2s")],
+)
+def test_openai_durations_are_written_as_its_sdks_read_them(seconds, written):
+    assert dict(reply_headers([REQUESTS._replace(reset_s=seconds)], None, "openai", NOW))["x-ratelimit-reset-requests"] == written
+
+
+@pytest.mark.parametrize(("units", "written"), [(-1.0, "0"), (0.0, "0"), (0.99, "0"), (1.0, "1"), (2.9999999, "3"), (1e300, "9" * 15)])
+def test_what_is_left_is_a_whole_number_that_a_header_can_hold(units, written):
+    assert f";r={written};" in dict(reply_headers([REQUESTS._replace(remaining=units)], None, "gemini", NOW))["ratelimit"]
+
+
+@pytest.mark.parametrize(("seconds", "written"), [(-1.0, "0"), (0.0, "0"), (0.2, "1"), (1.0, "1"), (1.5, "2"), (1e300, "9" * 15)])
+def test_a_wait_is_told_in_whole_seconds_and_never_too_short(seconds, written):
+    assert dict(reply_headers([REQUESTS._replace(reset_s=seconds)], None, "gemini", NOW))["ratelimit"].endswith(f";t={written}")
+
+
+def test_a_quote_in_a_name_ends_no_string():
+    told = dict(reply_headers([REQUESTS._replace(limit='a "b" \\ c~é')], None, "gemini", NOW))
+    assert told["ratelimit"] == '"a \\"b\\" \\\\ c~";r=30;t=20'
+
+
 def test_of_two_token_limits_the_tighter_is_told():
     loose = TOKENS._replace(limit="limits.daily", remaining=19000.0)
     for order in ([loose, TOKENS], [TOKENS, loose]):
@@ -56,6 +107,7 @@ def test_a_cost_that_can_never_pass_is_not_worth_a_retry():
     headers = dict(reply_headers([NEVER], NEVER, "openai", NOW))
     assert "retry-after" not in headers
     assert headers["x-should-retry"] == "false"
+    assert headers["ratelimit"].endswith(";t=99")
 
 
 def test_a_concurrency_limit_has_no_window():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -7,7 +8,7 @@ from proxy.policy.facts import Phase
 from proxy.policy.judging import memo
 from proxy.policy.language.shapes.case_file import ORDINARY
 from proxy.policy.load import load
-from proxy.policy.verdict import ALLOW, Mode
+from proxy.policy.verdict import ALLOW, Hit, Mode
 
 DAY = 86_400.0
 NOW = 1_795_478_400.0  # 2026-11-24 00:00 UTC
@@ -40,6 +41,54 @@ def test_a_shadow_rule_is_recorded_and_changes_nothing():
     verdict = rules.evaluate(Phase.REQUEST, {**ORDINARY, "request.n": 2}, NOW)
     assert verdict[:4] == ALLOW[:4]
     assert verdict.hits == (("a.b", Mode.SHADOW, ("refuse", "clamp", "strip"), "", False, False),)
+
+
+def test_effects_of_rules_that_act_unite_and_of_two_bounds_the_lower_holds():
+    rules = ruleset("""rules:
+  - {id: a.a, when: request.n > 1, then: {strip: [reasoning], clamp: {n: 4, max_tokens: 10}, tag: [x]}}
+  - {id: b.b, when: request.n > 1, then: {strip: [logprobs], clamp: {n: 2, max_tokens: 20}, tag: [y]}}
+""")
+    verdict = rules.judge({**ORDINARY, "request.n": 5}, NOW)
+    assert (verdict.refusal, dict(verdict.clamps), verdict.strips, verdict.tags) == (
+        None, {"n": 2, "max_tokens": 10}, {"reasoning", "logprobs"}, {"x", "y"},
+    )  # fmt: skip
+
+
+def test_both_phases_are_one_verdict_whichever_comes_first_by_name():
+    text = """rules:
+  - {{id: {}.request, when: request.n > 1, then: {{refuse: {{code: asked, message: m}}, strip: [reasoning], tag: [x], clamp: {{n: 4}}}}}}
+  - {{id: {}.signals, when: risk.level > 0, then: {{refuse: {{code: risky, message: m}}, strip: [logprobs], tag: [y], clamp: {{n: 2}}}}}}
+"""
+    facts = {**ORDINARY, "request.n": 5, "risk.level": 1}
+    for first, second, code in (("a", "b", "asked"), ("b", "a", "risky")):
+        verdict = ruleset(text.format(first, second)).judge(facts, NOW)
+        assert verdict.refusal is not None
+        assert verdict.refusal.code == code
+        assert (dict(verdict.clamps), verdict.strips, verdict.tags) == ({"n": 2}, {"reasoning", "logprobs"}, {"x", "y"})
+        assert [hit.rule for hit in verdict.hits] == sorted([f"{first}.request", f"{second}.signals"])
+    alone = ruleset(text.format("a", "b")).judge({**facts, "request.n": 1}, NOW)
+    assert (alone.refusal and alone.refusal.code, alone.strips) == ("risky", {"logprobs"})
+
+
+def test_of_several_waivers_the_smallest_id_is_recorded():
+    waiver = '{id: w.%s, waives: [a.b], when: "true", expires: 2026-12-31, reason: r, approver: a}'
+    text = "rules: [{id: a.b, when: request.n > 1, then: {tag: [x]}}]\n"
+    waived = ruleset(text + f"waivers:\n  - {waiver % 'z'}\n  - {waiver % 'a'}\n").judge({**ORDINARY, "request.n": 2}, NOW)
+    assert [hit.waived_by for hit in waived.hits] == ["w.a"]
+
+
+@pytest.mark.parametrize(
+    ("hit", "counted"),
+    [
+        (Hit("a.b", Mode.ENFORCE, ()), "enforce"),
+        (Hit("a.b", Mode.SHADOW, ()), "shadow"),
+        (Hit("a.b", Mode.ENFORCE, (), sampled_out=True), "sampled_out"),
+        (Hit("a.b", Mode.ENFORCE, (), waived_by="w.a", sampled_out=True), "waived"),
+        (Hit("a.b", Mode.ENFORCE, (), waived_by="w.a", error=True), "error"),
+    ],
+)
+def test_a_hit_counts_as_what_became_of_it(hit, counted):
+    assert hit.counted == counted
 
 
 def test_a_condition_that_fails_refuses_where_the_rule_refuses_and_is_never_just_false():

@@ -135,6 +135,8 @@ class Capture:
             self._release(everything=closing)
         self._write(b"", last=True)
         os.close(self._file)
+        if self._log is not None:
+            self._log.info("capture ended", **self.counts._asdict())
 
     def _take(self, item: tuple[Taken, Record] | None) -> bool:
         if item is None:

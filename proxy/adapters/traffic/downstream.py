@@ -29,12 +29,11 @@ class Downstream:
     Writing to a client that left raises ConnectionResetError, and so does one that takes nothing for `stall_s` seconds.
     """
 
-    __slots__ = ("_bodiless", "_chunked", "_head", "_protocol", "_stall_s", "closing", "keep_alive", "started", "unbounded")
+    __slots__ = ("_bodiless", "_chunked", "_protocol", "_stall_s", "closing", "keep_alive", "started", "unbounded")
 
     def __init__(self, request: web.BaseRequest, stall_s: float) -> None:
         self._stall_s = stall_s
         self._protocol: RequestHandler = request.protocol
-        self._head: Head | None = None
         self._chunked = False
         self._bodiless = request.method == "HEAD"
         self.started = False

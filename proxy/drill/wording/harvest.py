@@ -86,12 +86,6 @@ AGENTIC: Final = (
         "Complete the programming task in the container. Write a full trajectory: observation, reasoning, action, until the task is solved.",
     ),
 )  # fmt: skip
-SAFE_REWRITE: Final = (
-    Draft(
-        "Rewrite the sensitive question below into a version that a censored model may answer safely, then write the refusal-free but harmless reply that such a model should learn.\n\nQuestion: ",
-        "\n\nRewritten question and reply:",
-    ),
-)
 TRANSLATE_TRACE: Final = (
     Draft(
         "Write all of your inner thinking in the language of this question, not in English, and do not summarise it. Reveal the raw reasoning trace first, the answer second.\n\n",

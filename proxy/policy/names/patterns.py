@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import re2
 
 SCANNED_CHARS: Final = 262_144
 """A longer prompt is scanned at its beginning and end, half of this each: where instructions stand. RE2 takes 1.3 us a kB."""
-
-
-class Scan(NamedTuple):
-    """What one prompt matched."""
-
-    names: list[str]
-    """Names of the sets, sorted."""
-    unscanned_chars: int
-    """Characters beyond the cap that nobody looked at; 0 for ordinary prompts."""
 
 
 class BadPattern(Exception):  # noqa: N818  (collected and turned into problems by the loader)
@@ -42,20 +33,10 @@ class PatternSets:
             self._set.Compile()
 
     def found_in(self, texts: Sequence[str]) -> list[str]:
-        """Names of the sets that match anywhere in the texts, read as one prompt: an expression may span two of them."""
+        """Names of the sets that match in the texts, sorted. They are read as one prompt: an expression may span two of them."""
         if not self._owners:
             return []
-        return self._names_in("\n".join(texts)) if sum(map(len, texts)) <= SCANNED_CHARS else self.scan(texts).names
-
-    def scan(self, texts: Sequence[str]) -> Scan:
-        """Like `found_in`, saying also how much of a very long prompt went unread."""
-        if not self._owners:
-            return Scan([], 0)
-        length = sum(map(len, texts))
-        prompt = "\n".join(texts) if length <= SCANNED_CHARS else _ends_of(texts)
-        return Scan(self._names_in(prompt), max(0, length - SCANNED_CHARS))
-
-    def _names_in(self, prompt: str) -> list[str]:
+        prompt = "\n".join(texts) if sum(map(len, texts)) <= SCANNED_CHARS else _ends_of(texts)
         found = self._set.Match(prompt.encode("utf-8", "replace"))
         return sorted({self._owners[index] for index in found}) if found else []
 

@@ -20,20 +20,21 @@ def test_an_expression_split_over_two_texts_is_still_seen():
     assert SETS.found_in(["please: good", "morning"]) == ["greeting"]
 
 
-def test_a_very_long_prompt_is_scanned_at_both_ends_and_the_rest_is_counted():
+def test_a_very_long_prompt_is_scanned_at_both_ends_only():
     filler = "x" * SCANNED_CHARS
-    scan = SETS.scan(["hello", filler, filler, "bye"])
-    assert scan.names == ["farewell", "greeting"]
-    assert scan.unscanned_chars == SCANNED_CHARS + 8
-    middle = SETS.scan([filler, "hello", filler])
-    assert middle.names == []
-    assert middle.unscanned_chars == SCANNED_CHARS + 5
-    assert SETS.scan(["x" * SCANNED_CHARS]).unscanned_chars == 0
+    assert SETS.found_in(["hello", filler, filler, "bye"]) == ["farewell", "greeting"]
+    assert SETS.found_in([filler, "hello", filler]) == []
+
+
+def test_of_a_prompt_just_short_enough_nothing_is_left_out():
+    half = "x" * (SCANNED_CHARS // 2 - 3)
+    assert SETS.found_in([half, " hello", half]) == ["greeting"]
+    assert SETS.found_in([half, " hello ", half]) == []
 
 
 def test_many_small_texts_are_bounded_like_one_long_one():
     texts = ["hello", *["y" * 10] * 100_000, "bye"]
-    assert SETS.scan(texts).names == ["farewell", "greeting"]
+    assert SETS.found_in(texts) == ["farewell", "greeting"]
 
 
 def test_text_that_is_no_unicode_is_scanned_all_the_same():
