@@ -1,4 +1,7 @@
-"""How fast recorded traffic is replayed: exchanges a second on one core, with 2 kB prompts that nobody sent before, and what the time goes into.
+"""How fast recorded traffic is replayed: exchanges a second on one core, and what the time goes into.
+
+Busy: ten exchanges a second with 2 kB prompts that nobody sent before. Sparse: a rehearsed day of a few hundred accounts, where a search for
+campaigns, which is due every few seconds of event time however little came, takes most of the time.
 
 `python -m tests.bench.replay [--profile]` on an otherwise idle machine. Every request is served, so none gets by without being observed.
 """
@@ -9,7 +12,7 @@ import cProfile
 import pstats
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from random import Random
 from time import perf_counter, process_time
@@ -20,6 +23,8 @@ import orjson
 from proxy.adapters.recording import TraceFile
 from proxy.cli.inputs.folders import open_folder
 from proxy.cli.inputs.offline import open_offline
+from proxy.drill.plan import DrillPlan, exchanges
+from proxy.drill.trace import to_trace_line
 from proxy.replay.outcomes import as_line
 from proxy.replay.recorded import read_trace
 from proxy.replay.showing.summary import Summary
@@ -30,6 +35,7 @@ EXCHANGES: Final = 30_000
 ACCOUNTS: Final = 1_000
 PROMPT_CHARS: Final = 2_000
 ROUNDS: Final = 5
+SPARSE: Final = DrillPlan(accounts=100, honest_accounts=200, honest_days=0)
 HEADERS: Final = [
     ["host", ""], ["accept", "application/json"], ["content-type", "application/json"], ["user-agent", "OpenAI/Python 1.99.0"],
     ["x-stainless-lang", "python"], ["x-stainless-os", "Linux"], ["x-stainless-runtime", "CPython"], ["content-length", ""],
@@ -83,17 +89,26 @@ def replay(path: Path) -> tuple[int, float]:
 
 
 def main() -> None:
-    """Print the rate of each round, and with --profile the functions that take most of the time."""
+    """Print the rates of both traces, and with --profile the functions that take most of the time."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "traffic.jsonl"
-        path.write_bytes(b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in traffic(Random(1))))
-        print(f"{EXCHANGES:,} exchanges, {path.stat().st_size / EXCHANGES:,.0f} bytes a line")
-        rates = [count / elapsed for count, elapsed in (replay(path) for _ in range(ROUNDS))]
-        print(f"{max(rates):8,.0f} exchanges/s in the best round")
+        path = _written(Path(folder) / "busy.jsonl", traffic(Random(1)))
+        _best("busy", path, ROUNDS)
+        _best("sparse", _written(Path(folder) / "sparse.jsonl", map(to_trace_line, exchanges(SPARSE))), 1)
         if "--profile" in sys.argv:
             with cProfile.Profile() as profile:
                 replay(path)
             pstats.Stats(profile).sort_stats("tottime").print_stats(25)
+
+
+def _written(path: Path, lines: Iterable[dict[str, object]]) -> Path:
+    path.write_bytes(b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines))
+    return path
+
+
+def _best(name: str, path: Path, rounds: int) -> None:
+    results = [replay(path) for _ in range(rounds)]
+    count, best = results[0][0], max(count / elapsed for count, elapsed in results)
+    print(f"{name}: {count:,} exchanges, {path.stat().st_size / count:,.0f} bytes a line, {best:,.0f} exchanges/s in the best of {rounds}")
 
 
 if __name__ == "__main__":
