@@ -149,11 +149,6 @@ class MemoryStore:
         """End a lease; ending it twice is harmless."""
         self._end(hash(ask[1]), lease)
 
-    def leases_of(self, ask: Ask, now: float) -> list[str]:
-        """The key's open leases."""
-        self._taken(hash(ask[1]), now)
-        return list(self._leases.get(hash(ask[1]), ()))
-
     def _tat(self, ask: Ask, key: int) -> float:
         tat = self._tats.get(key)
         return self._shared_tat(ask, key) if tat is None else tat

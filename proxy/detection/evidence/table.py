@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -88,13 +88,6 @@ class Document(_Model):
     levels: Annotated[list[Level], Field(min_length=LEVELS, max_length=LEVELS)]
     families: dict[str, Family]
     measures: dict[str, Measure]
-
-
-class Weight(NamedTuple):
-    """What a value of a measure is worth."""
-
-    log10: float
-    source: str
 
 
 class EvidenceTable:
