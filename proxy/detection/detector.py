@@ -184,8 +184,15 @@ class Detector:
     def campaigns(self, now: float) -> list[CampaignReport]:
         """All campaigns, strongest first; what the last sweep made of them."""
         self._now = max(self._now, now)
-        reports = [campaign_report(campaign, self._reviewer.table, self._now) for campaign in self._board.campaigns]
-        return sorted(reports, key=lambda report: (-report.level, -report.size))
+        strongest = sorted(self._board.campaigns, key=lambda campaign: (-campaign.level, -campaign.size))
+        return [campaign_report(campaign, self._reviewer.table, self._now) for campaign in strongest]
+
+    def campaign(self, subject: str, now: float) -> CampaignReport | None:
+        """The campaign of an id; the strongest, should several have it."""
+        self._now = max(self._now, now)
+        found = [campaign for campaign in self._board.campaigns if campaign.id == subject]
+        strongest = max(found, key=lambda campaign: (campaign.level, campaign.size), default=None)
+        return campaign_report(strongest, self._reviewer.table, self._now) if strongest is not None else None
 
     def sightings(self) -> Iterator[Sighting]:
         """What the evidence says of every account at this moment; changes nothing. For calibration."""

@@ -63,6 +63,6 @@ def campaign_report(campaign: Candidate, table: EvidenceTable, now: float) -> Ca
 def _evidence(table: EvidenceTable, findings: Iterable[Finding], fade: float) -> tuple[Evidence, ...]:
     told = []
     for finding in findings:
-        family = table.family_of(finding.measure)
+        family = table.family_of[finding.measure]
         told.append(Evidence(family, finding.measure, bounded(table, family, finding.log10, fade), finding.sentence))
     return tuple(sorted(told, key=lambda one: -abs(one.log10)))

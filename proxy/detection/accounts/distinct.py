@@ -10,6 +10,7 @@ _BITS: Final = 6
 _RANKS: Final = 65 - _BITS
 _ALPHA: Final = 0.709  # bias correction for 64 registers (Flajolet et al. 2007)
 _EMPTY: Final = bytes(REGISTERS)
+_WEIGHTS: Final = tuple(2.0**-rank for rank in range(_RANKS + 1))
 
 
 class Distinct(bytearray):
@@ -34,7 +35,7 @@ class Distinct(bytearray):
 
     def estimate(self) -> float:
         """How many distinct hashes were seen, about."""
-        found = _ALPHA * REGISTERS * REGISTERS / sum(2.0**-rank for rank in self)
+        found = _ALPHA * REGISTERS * REGISTERS / sum(map(_WEIGHTS.__getitem__, self))
         empty = self.count(0)
         if found <= 2.5 * REGISTERS and empty:
             return REGISTERS * math.log(REGISTERS / empty)

@@ -21,6 +21,8 @@ from proxy.detection.text.shingles import Packed
 
 IDLE_S: Final = 86400.0
 """A candidate that raised nothing is dropped after a day without a sending."""
+FADES_S: Final = 60.0
+"""A campaign that nobody adds to is judged again after so long: its evidence only fades, by half in days."""
 CAMPAIGN_IDLE_S: Final = 14 * 86400.0
 COMMON_MEMBERS: Final = 12
 COMMON_SHARE: Final = 0.6
@@ -156,7 +158,7 @@ class Board:
         for candidate in self.candidates.values():
             if candidate.tested != candidate.sendings:
                 self._measure(candidate, now)
-            elif not candidate.level:
+            elif not candidate.level or now - candidate.judged_at < FADES_S:
                 continue
             known = bool(candidate.level_at)
             if candidate.judge(self._table, now):
@@ -179,10 +181,11 @@ class Board:
     def _measure(self, candidate: Candidate, now: float) -> None:
         candidate.measure(now)
         company = self._company(candidate) if candidate.texts else None
-        candidate.findings = findings(candidate, self._table, self._population, self._intents, company)
-        told = any(finding.measure == COMPANY for finding in candidate.findings)
+        found = findings(candidate, self._table, self._population, self._intents, company)
+        told = any(finding.measure == COMPANY for finding in found)
         candidate.company = company.campaign if told and company is not None else None
         candidate.in_company = company.common / candidate.size if told and company is not None else 0.0
+        candidate.found(found, self._table)
         candidate.tested = candidate.sendings
 
     def _join(self, now: float, wake: Callable[[Candidate], None]) -> None:
@@ -227,7 +230,7 @@ class Board:
         for number in self._traits_followed.values():
             other = self.candidates.get(number)
             if other is not None and other.level >= COMPANY_LEVEL and other.takes_turns and other.size > candidate.size:
-                common = sum(other.part(principal) for principal in candidate.principals)  # mere users of the same settings are no company
+                common = sum(map(other.pace.turns.taken, candidate.principals))  # mere users of the same settings are no company
                 if best is None or common > best.common:
                     best = Company(other, common)
         return best

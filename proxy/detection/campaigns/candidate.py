@@ -74,12 +74,16 @@ class Candidate:
         """Members that other candidates have too, by the candidate's number."""
         self.findings: list[Finding] = []
         self.verdict = Verdict(-9.0, (), together=False)
+        self.takes_turns = False
+        """Whether the verdict has signs of shared workers."""
         self.level = 0
+        self._tells = False
         self.telling = False
         """Whether what is shared is enough to throttle, however its requests come and go."""
         self.level_at: dict[int, float] = {}
         self.tested = -1
         """Sendings when it was last tested."""
+        self.judged_at = now
         self.exemption = NO_EXEMPTION
         self.rarity = 0.0
         """log10 of accounts for each earlier user of the settings they share; 0.0 where they share a text."""
@@ -109,11 +113,6 @@ class Candidate:
     def thin(self) -> bool:
         """Few senders and no sign of shared workers: one question that a campaign asks several times, and others may ask too."""
         return self.size < TEMPLATE_MEMBERS and not self.takes_turns
-
-    @property
-    def takes_turns(self) -> bool:
-        """There are signs of shared workers."""
-        return any(family == "timing" for family, _ in self.verdict.families)
 
     def admits(self, sendings: int) -> bool:
         """Whether so many sendings make a member."""
@@ -243,20 +242,27 @@ class Candidate:
         """Some of what is shared was sent before, by a few."""
         return max((text.expected for text in self.texts), default=0.0) > NEW
 
+    def found(self, findings: list[Finding], table: EvidenceTable) -> None:
+        """Take what the tests newly gave."""
+        self.findings = findings
+        self._tells = level_of(table, fuse(table, self._of_the_text(table))) > 0
+
     def _of_the_text(self, table: EvidenceTable) -> list[Finding]:
         """Findings that hold for whoever sends what is shared, now for the first time."""
-        beside = {"timing"} if self.exclusive else {"timing", table.family_of(COMPANY)}
-        return [finding for finding in self.findings if finding.log10 < 0.0 or table.family_of(finding.measure) not in beside]
+        beside = {"timing"} if self.exclusive else {"timing", table.family_of[COMPANY]}
+        return [finding for finding in self.findings if finding.log10 < 0.0 or table.family_of[finding.measure] not in beside]
 
     def judge(self, table: EvidenceTable, now: float) -> bool:
         """Fuse the findings; whether members need to be told."""
+        self.judged_at = now
         level, families, odds = self.level, self.verdict.families, self.verdict.log10_odds
         verdict = fuse(table, self.findings, faded(table, now - self.last_seen))
         self.level = 0 if now < self.exemption.until else level_of(table, verdict)
-        self.telling = self.level > 0 and level_of(table, fuse(table, self._of_the_text(table))) > 0
+        self.telling = self.level > 0 and self._tells
         for reached in range(1, self.level + 1):
             self.level_at.setdefault(reached, now)
         same = self.level == level and len(families) == len(verdict.families) and abs(verdict.log10_odds - odds) < _SAME_ODDS
         if not same:
             self.verdict = verdict
+            self.takes_turns = any(family == "timing" for family, _ in verdict.families)
         return not same and (level > 0 or self.level > 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from itertools import islice
 from typing import Final
 
 from xxhash import xxh32_intdigest
@@ -48,6 +47,8 @@ class Reviewer:
         self._seed = seed
         self._raised: dict[str, tuple[Account, int]] = {}
         """Accounts above level 0, or about to be, with the level that the evidence supports."""
+        self._round: list[str] = []
+        """Of those, who has yet to be looked after in this round."""
         self.braked = False
         self._exemptions: dict[str, Exemption] = {}
         """By account's name: they outlive what is known of an account that falls silent."""
@@ -147,7 +148,7 @@ class Reviewer:
             # One text of doubtful company isn't membership, unless it is the company's own and came with its settings.
             company = campaign.company if campaign.exclusive else None
             return account.memberships.get(campaign.number, 2) >= 2 or (company is not None and account.principal in company.principals)
-        shared_workers = self.table.family_of(finding.measure) == "timing" and finding.log10 > 0.0
+        shared_workers = self.table.family_of[finding.measure] == "timing" and finding.log10 > 0.0
         return not shared_workers or campaign.likely_part(account.principal)
 
     def _alike(self, account: Account, candidate: Candidate, count: int) -> bool:
@@ -208,14 +209,21 @@ class Reviewer:
 
     def follow(self, now: float, known: Callable[[str], Account | None]) -> None:
         """Move standings that are due although their accounts send nothing, and forget accounts that fell out of the table; some at a time."""
-        for name in list(islice(self._raised, max(FOLLOWED, len(self._raised) // 16))):
-            account, wanted = self._raised.pop(name)
-            if known(name) is not account:
+        if not self._round:
+            self._round = list(self._raised)
+        most = max(FOLLOWED, len(self._raised) // 16)
+        turn, self._round = self._round[:most], self._round[most:]
+        for name in turn:
+            raised = self._raised.get(name)
+            if raised is None:
                 continue
-            if now >= account.standing.review_at:
+            account, _ = raised
+            if now < account.standing.review_at:
+                continue
+            if known(name) is account:
                 self.review(account, now)
             else:
-                self._raised[name] = (account, wanted)
+                del self._raised[name]
 
     def exemption(self, name: str) -> Exemption:
         """What an operator decided about an account."""

@@ -45,19 +45,18 @@ def bounded(table: EvidenceTable, family: str, log10: float, fade: float) -> flo
 
 def fuse(table: EvidenceTable, findings: Iterable[Finding], fade: float = 1.0) -> Verdict:
     """Add up findings. Within a family the strongest support and the strongest doubt count; `fade` (0..1) decays all support."""
-    support: dict[str, float] = {}
-    doubt: dict[str, float] = {}
-    for finding in findings:
-        family = table.family_of(finding.measure)
-        if finding.log10 > 0.0:
-            support[family] = max(support.get(family, 0.0), finding.log10)
-        else:
-            doubt[family] = min(doubt.get(family, 0.0), finding.log10)
+    families = table.family_of
+    strongest: dict[str, tuple[float, float]] = {}
+    for measure, _, log10, _ in findings:
+        family = families[measure]
+        support, doubt = strongest.get(family, (0.0, 0.0))
+        strongest[family] = (log10, doubt) if log10 > support else (support, min(doubt, log10))
     total = table.prior
     supporting = []
     together = False
-    for family in sorted(support.keys() | doubt.keys()):
-        weight = bounded(table, family, support.get(family, 0.0), fade) + bounded(table, family, doubt.get(family, 0.0), fade)
+    for family in sorted(strongest):
+        support, doubt = strongest[family]
+        weight = bounded(table, family, support, fade) + bounded(table, family, doubt, fade)
         total += weight
         if weight >= SUPPORTING:
             supporting.append((family, weight))

@@ -101,11 +101,9 @@ class EvidenceTable:
         self.half_life_s = document.half_life_h * 3600.0
         self.level_log_odds = tuple(math.log10(level.probability / (1.0 - level.probability)) for level in document.levels)
         self.level_families = tuple(level.families for level in document.levels)
+        self.family_of: Mapping[str, str] = {name: measure.family for name, measure in document.measures.items()}
+        """The family that a measure belongs to."""
         self._bins = {name: ([one.at_least for one in measure.bins], measure.bins) for name, measure in document.measures.items()}
-
-    def family_of(self, measure: str) -> str:
-        """The family a measure belongs to."""
-        return self.document.measures[measure].family
 
     def weigh(self, measure: str, value: float) -> float:
         """log10 likelihood ratio of the value; 0.0 below the first bin, and for a measure that the table leaves out."""

@@ -34,7 +34,8 @@ class Weights:
     def _evidence(self, detector: Detector, account: str, signals: Signals, now: float) -> Iterable[Evidence]:
         """The campaign's, where there is one: reading it changes nothing. An account's own report reviews its standing."""
         if signals.campaign:
-            return next((campaign.evidence for campaign in detector.campaigns(now) if campaign.id == signals.campaign), ())
+            campaign = detector.campaign(signals.campaign, now)
+            return campaign.evidence if campaign is not None else ()
         report = detector.account(account, now)
         return report.evidence if report is not None else ()
 

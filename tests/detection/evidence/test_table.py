@@ -80,15 +80,15 @@ def test_unreadable_bytes_are_refused():
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.builds(found, st.sampled_from(MEASURES), st.floats(-5, 50)), max_size=20))
 def test_one_family_alone_never_goes_above_level_one(findings):
-    family = TABLE.family_of(findings[0].measure) if findings else ""
-    alone = [finding for finding in findings if TABLE.family_of(finding.measure) == family]
+    family = TABLE.family_of[findings[0].measure] if findings else ""
+    alone = [finding for finding in findings if TABLE.family_of[finding.measure] == family]
     assert level_of(TABLE, fuse(TABLE, alone)) <= 1
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.builds(found, st.sampled_from(MEASURES), st.floats(-5, 50)), max_size=20))
 def test_accounts_that_do_not_act_together_never_go_above_level_one(findings):
-    single = [finding for finding in findings if not TABLE.families[TABLE.family_of(finding.measure)].together]
+    single = [finding for finding in findings if not TABLE.families[TABLE.family_of[finding.measure]].together]
     assert level_of(TABLE, fuse(TABLE, single)) <= 1
 
 
