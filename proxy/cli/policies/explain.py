@@ -146,6 +146,8 @@ def _test(test: Test, explanation: Explanation) -> Text:
 
 
 def _value(value: FactValue) -> str:
-    written = str(value).lower() if isinstance(value, bool) else repr(list(value) if isinstance(value, tuple) else value)  # as in a condition
+    written = repr(list(value) if isinstance(value, tuple) else value)
+    if isinstance(value, bool):
+        written = written.lower()  # as in a condition
     text = printable(written)
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
