@@ -6,7 +6,7 @@ import pytest
 
 from proxy.adapters.settings_file import fields, located, read_settings
 from proxy.errors import SETTINGS, ConfigError, Problem
-from proxy.settings import Settings
+from proxy.settings import Settings, Upstream
 
 
 def problems(tmp_path: Path, text: str) -> list[str]:
@@ -142,6 +142,10 @@ def test_a_wrong_value_is_told_in_words_for_people_with_the_unit_and_without_quo
     [
         ("upstreams: [{name: a, url: '127.0.0.1:8000'}]", "upstreams[0].url: write http://host:port"),
         ("upstreams: [{name: a, url: 'http://x:99999'}]", "upstreams[0].url: write http://host:port"),
+        ("upstreams: [{name: a, url: 'http://:secret@x'}]", "upstreams[0].url: write http://host:port"),
+        ("upstreams: [{name: a, url: 'http://my host/secret'}]", "upstreams[0].url: write http://host:port"),
+        ("upstreams: [{name: a, url: 'http://..:80'}]", "upstreams[0].url: write http://host:port"),
+        ('upstreams: [{name: a, url: "http://x/a\\nb"}]', "upstreams[0].url: write http://host:port"),
         ("upstreams: [{name: a, url: 'http://x', paths: [v1]}]", "upstreams[0].paths[0]: no path begins like that: write a slash first"),
         ("upstreams: [{name: a, url: 'http://x', models: ['gpt-*o']}]", "upstreams[0].models[0]: write a model's name"),
         ("upstreams: [{name: a, url: 'http://x', opens_thought: ['']}]", "upstreams[0].opens_thought[0]: write a model's name"),
@@ -167,6 +171,14 @@ def test_what_could_never_work_or_match_is_refused_at_the_start(tmp_path, text, 
 )
 def test_the_addresses_of_stores_may_have_every_form_that_the_client_knows(url):
     assert Settings(state={"url": url}).state.url.get_secret_value() == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://127.0.0.1:8000", "https://my_service.example.", "http://[::1]:8000", "http://[fe80::1%25eth0]:80", "http://bücher.example"],
+)
+def test_the_addresses_of_upstreams_may_name_any_host_that_can_be_looked_up(url):
+    assert Upstream(name="a", url=f"{url}/v1/").url == f"{url}/v1"
 
 
 def test_a_default_that_can_not_be_had_is_told_with_the_variable_that_changes_it():

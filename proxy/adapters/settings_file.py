@@ -83,16 +83,15 @@ def located(path: Path | None) -> Iterator[None]:
 
 
 def _located(problem: Problem, document: Document | None, variables: Mapping[str, Any]) -> Problem:
-    path = tuple(int(step) if step.isdigit() else step for step in re.findall(r"[^.\[\]]+", problem.path))
     if problem.file != SETTINGS:
         return problem
+    path = tuple(int(step) if step.isdigit() else step for step in re.findall(r"[^.\[\]]+", problem.path))
     if _holds(variables, path):
         return replace(problem, file=f"variable {_variable_of(path)}")
     if document is not None and _holds(document.value, path):
         return document.problem(path, problem.what, problem.fix, at=document.place(path))
-    return replace(
-        problem, fix=f"{problem.fix}; it is also the variable {PREFIX}{'__'.join(map(str, path)).upper()}"
-    )  # a default: nobody wrote it
+    variable = PREFIX + "__".join(map(str, path)).upper()  # a default: nobody wrote it
+    return replace(problem, fix=f"{problem.fix}; it is also the variable {variable}")
 
 
 def named_policies(path: Path | None) -> Path | None:

@@ -14,17 +14,26 @@ from pydantic import AfterValidator, SecretStr
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _OURS: Final = re.compile(r"host|content-length|transfer-encoding|connection|upgrade|te|trailer|expect|accept-encoding|via|x-forwarded-.*")
 """Headers that frame a request or say where it came from: the proxy writes them."""
+_HOST: Final = re.compile(rb"[0-9A-Za-z._-]+|[0-9A-Fa-f:.]+(%25[0-9A-Za-z._-]+)?")
 _WEB: Final = frozenset({"http", "https"})
 _STORES: Final = frozenset({"redis", "rediss", "unix"})
 
 
 def _base_url(text: str) -> str:
-    from yarl import URL
-
-    url = URL(text) if _is_address(text, _WEB) else None
-    if url is None or url.query_string or url.fragment or url.user:
+    if not (_is_address(text, _WEB) and text.isprintable() and _can_be_asked(text)):
         raise ValueError("write http://host:port or https://host/path, without user, query or fragment")
     return text.rstrip("/")
+
+
+def _can_be_asked(text: str) -> bool:
+    from yarl import URL
+
+    try:
+        url = URL(text)
+        host = (url.raw_host or "").encode("idna")  # as it is looked up, or the lookup fails at every request
+    except ValueError:
+        return False
+    return _HOST.fullmatch(host) is not None and "@" not in url.raw_authority and not (url.query_string or url.fragment)
 
 
 def _collector_url(text: str) -> str:

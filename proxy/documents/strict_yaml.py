@@ -110,10 +110,12 @@ def read_yaml(file: str, data: bytes) -> Document:
         value = builder.document(iter(yaml.parse(text, Loader=_LOADER)))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         what, fix = f"not YAML: {error.problem}", "check indentation, quotes and brackets"
         if mark and text[mark.index : mark.index + 1] == "\t":
             what, fix = "not YAML: a tab", "indent with spaces"
+        elif error.problem == "could not find expected ':'":  # noticed on a later line than it is missing on
+            mark, what, fix = error.context_mark, "not YAML: a key without a colon and a blank", "write key: value"
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         builder.problems.append(Problem(file, line, column, "", what, fix))
     except yaml.YAMLError as error:
         builder.problems.append(Problem(file, 0, 0, "", f"not YAML: {str(error).splitlines()[0]}", "remove control characters"))
@@ -226,7 +228,7 @@ class _Builder:
             return int(text)
         if _FLOAT.fullmatch(text):
             return float(text)
-        if _BOOLEAN_WORD.fullmatch(text) and not (text == "off" and path[-1:] == ("mode",)):
+        if _BOOLEAN_WORD.fullmatch(text) and path[-1:] != ("mode",):  # a mode is a word, and may be off
             self._complain(
                 event,
                 path,

@@ -99,6 +99,7 @@ def test_a_deleted_file_keeps_the_last_good_one_and_says_so(tmp_path):
     accounts = AccountsFile(path)
     path.unlink()
     assert not accounts.refresh()
+    assert accounts.status.problems[0].path == "identity.accounts_file"
     assert "can't be read" in accounts.status.problems[0].what
     assert accounts.directory.find("acme-prod")
     written(tmp_path)

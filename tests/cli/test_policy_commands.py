@@ -102,6 +102,22 @@ limits:
     assert "33,333.3 a second, 4,000,000 at once" in told
 
 
+def test_explain_writes_conditions_and_values_as_a_condition_would(tmp_path):
+    rules = """rules:
+  - id: a.one
+    when: |
+      account.org == 'a  b' // two blanks
+      || !account.verified
+    then: {tag: [x]}
+"""
+    (tmp_path / "facts.json").write_text('{"account.verified": false}')
+    policies = folder(tmp_path / "p", rules)
+    told = run("explain", policies, tmp_path / "facts.json").stdout
+    assert "when   account.org == 'a  b' || !account.verified" in told
+    assert "false  account.org == 'a  b'" in told
+    assert "account.verified = false" in told
+
+
 def test_explain_looks_for_patterns_in_texts_and_judges_at_a_time(tmp_path):
     policies = folder(
         tmp_path / "p",

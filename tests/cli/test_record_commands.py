@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import http.client
 import json
+import os
 import time
 from contextlib import closing
 
@@ -129,6 +130,16 @@ def test_records_printed_to_a_stream_are_found_too(place):
     said = told("explain", folder(place / "p"), "d-7", "--log", printed)
     assert said["facts"]["request.n"] == {"value": 9, "source": "the record"}
     assert said["verdict"]["clamps"] == {"n": 4}
+
+
+def test_a_log_may_come_through_a_pipe(place):
+    printed, shell = os.pipe()
+    os.write(shell, b'{"event":"record","id":"d-7","outcome":"allowed","facts":{"request.n":9}}\n')
+    os.close(shell)
+    try:
+        assert told("audit", "show", "d-7", "--log", f"/dev/fd/{printed}")["record"]["outcome"] == "allowed"
+    finally:
+        os.close(printed)
 
 
 def test_every_metric_is_listed():

@@ -16,6 +16,7 @@ from proxy.accounts.directory import Directory, Row, build_directory
 from proxy.documents.strict_yaml import Document, decode_text, read_yaml
 from proxy.errors import ConfigError, Problem
 
+_SETTING: Final = "identity.accounts_file"
 _LARGEST_BYTES: Final = 256 * 1024 * 1024
 _FIX: Final = "begin it with `accounts:` and one account id a line below, each with its attributes"
 
@@ -59,7 +60,7 @@ class AccountsFile:
             if self._problems != tuple(error.problems):
                 self._failures += 1
             self._problems = tuple(error.problems)
-            if len(error.problems) == 1 and error.problems[0].path == "accounts_file":
+            if len(error.problems) == 1 and error.problems[0].path == _SETTING:
                 self._seen = ""
             return False
         self._problems = ()
@@ -108,7 +109,7 @@ def _read(path: Path) -> bytes:
             what = "can't be read: No such file or directory"
     except OSError as error:
         what, cause = f"can't be read: {error.strerror}", error
-    raise ConfigError([Problem(str(path), 0, 0, "accounts_file", what, "give a readable YAML or CSV file")]) from cause
+    raise ConfigError([Problem(str(path), 0, 0, _SETTING, what, "give a readable YAML or CSV file")]) from cause
 
 
 def _digest(content: bytes) -> str:

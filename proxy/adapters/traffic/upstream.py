@@ -124,7 +124,7 @@ class Upstream:
         self._read_s = settings.read_s
         self._url = URL(settings.url)
         self._base = self._url.raw_path.rstrip("/")
-        self._host = self._url.authority
+        self._host = self._url.raw_authority
         self._timeout = ClientTimeout(total=None, connect=settings.connect_s, sock_connect=settings.connect_s)
         self._connector = TCPConnector(
             limit=0, force_close=settings.fresh_connections, keepalive_timeout=None if settings.fresh_connections else settings.idle_s,

@@ -66,7 +66,7 @@ def check_log(log: Path) -> None:
     files = log_files(log)
     if not files:
         raise unusable(str(log), "there is no such log", "give the record file of the proxy (log.file), or a file of what it printed")
-    for file in files:
+    for file in filter(Path.is_file, files):  # a pipe can be read only once
         try:
             with file.open("rb") as opened:
                 packed = opened.read(2) == b"\x1f\x8b"

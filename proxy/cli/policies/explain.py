@@ -124,14 +124,10 @@ def _branch(tree: Tree, looked: Looked, explanation: Explanation, standing: Stan
         branch.add(Text(printable(looked.source), style="italic dim"))
     if standing is not None:
         branch.add(Text(_stands(standing)))
-    if looked.tests and looked.when != _words(looked.tests[0].text):  # `true` beside a test says nothing of a condition that negates it
+    if looked.tests and looked.when != looked.tests[0].text:  # `true` beside a test says nothing of a condition that negates it
         branch.add(Text.assemble(("when   ", "dim"), printable(looked.when)))
     for test in looked.tests:
         branch.add(_test(test, explanation))
-
-
-def _words(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _stands(standing: Standing) -> str:
@@ -141,7 +137,7 @@ def _stands(standing: Standing) -> str:
 
 def _test(test: Test, explanation: Explanation) -> Text:
     word, style = _TRUTH[test.truth]
-    told = Text.assemble((word, style), f"  {printable(_words(test.text))}")
+    told = Text.assemble((word, style), f"  {printable(test.text)}")
     for name, value in test.facts.items():
         source = explanation.sources.get(name, "")
         told.append(f"\n       {name} = {_value(value)}", style="cyan")
@@ -150,5 +146,8 @@ def _test(test: Test, explanation: Explanation) -> Text:
 
 
 def _value(value: FactValue) -> str:
-    text = printable(repr(list(value)) if isinstance(value, tuple) else repr(value))
+    written = repr(list(value) if isinstance(value, tuple) else value)
+    if isinstance(value, bool):
+        written = written.lower()  # as in a condition
+    text = printable(written)
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."

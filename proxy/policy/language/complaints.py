@@ -123,7 +123,7 @@ def _complain(model: type[BaseModel], document: Document, detail: Any) -> Proble
         return document.problem(path[:-1], f"key {path[-1]!r} is missing", "add it")
     real = path if path in document.places else path[:-1]
     if kind in _EXPECTED:
-        fix = "write an amount and a time, such as 600/1m" if path[-1] == "rate" else _cure(kind, given)
+        fix = "write an amount and a time, such as 600/1m" if path[-1] == "rate" else _cure(kind, given, _keys_at(model, path))
         return document.problem(real, f"expected {_EXPECTED[kind]}, got {_name(given)}", fix)
     if kind == "literal_error":
         return _choice(document, real, context.get("expected", ""), given)
@@ -143,7 +143,8 @@ def _choice(document: Document, path: Path, expected: str, given: Any) -> Proble
         return document.problem(path, f"expected false, got {_name(given)}", "a clamp can only switch it off")
     words = [word.strip("'") for word in expected.replace(" or ", ", ").split(", ")]
     hint = f"did you mean {nearest(str(given), words)!r}?" if nearest(str(given), words) else ""
-    return document.problem(path, f"expected {expected}, got {given!r}", hint)
+    got = repr(given) if isinstance(given, str) else _name(given)
+    return document.problem(path, f"expected {expected}, got {got}", hint)
 
 
 def _fact_hint(given: Any) -> str:
@@ -164,14 +165,14 @@ def _name(given: Any) -> str:
     return "a list" if isinstance(given, list) else "a mapping"
 
 
-def _cure(kind: str, given: Any) -> str:
+def _cure(kind: str, given: Any, keys: list[str]) -> str:
     if given is None:
         return "write a value or remove the key"
     if kind == "string_type" and not isinstance(given, list | dict):
         return f'write "{str(given).lower() if isinstance(given, bool) else given}" in quotes'
     if kind == "list_type":
         return "write [ ] around it, or one item a line after a dash"
-    return ""
+    return f"write it with its keys: {', '.join(keys)}" if keys else ""
 
 
 def _plain(message: str) -> str:

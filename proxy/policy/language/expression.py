@@ -29,8 +29,10 @@ _TYPES: Final[Mapping[Kind, cel.Type]] = {
 _FUNCTIONS: Final = ("startsWith", "endsWith", "contains", "matches", "size", "exists", "all", "exists_one", "filter", "map")
 _COMPLAINT: Final = re.compile(r"ERROR: [^:]*:(\d+):(\d+): (.*)")
 _UNDECLARED: Final = re.compile(r"undeclared reference to '([^']*)'")
-_QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
+_QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"|//[^\n]*")
 _HABITS: Final = (
+    (re.compile("[\u2018-\u201f\u00ab\u00bb]"), "write straight quotes, ' or \""),
+    (re.compile("[\u00a0\u2000-\u200b\u202f\u3000\ufeff]"), "write an ordinary blank there"),
     (re.compile(r"(?<![=!<>])=(?!=)"), "write == to compare"),
     (re.compile(r"<>"), "write != for unequal"),
     (re.compile(r"\b(?i:and)\b"), "write && for and"),
@@ -192,7 +194,7 @@ def _leaf_nodes(node: Node, span: Span, text: str) -> Iterator[tuple[Node, Span]
 
 
 def _operator_hint(said: str, text: str) -> str:
-    """What was probably meant by someone who writes conditions in another language."""
+    """What was probably meant by someone who writes conditions in another language, or in a word processor."""
     bare = _QUOTED.sub("''", text)
     for habit, advice in _HABITS:
         if habit.search(bare):

@@ -11,6 +11,7 @@ from proxy.policy.judging.merging import covering, in_sample
 from proxy.policy.language.amounts import amount_text
 from proxy.policy.language.closures import CelFault
 from proxy.policy.language.expression import Condition
+from proxy.policy.language.spans import plain
 from proxy.policy.rules import Limit, Rule, Waiver
 from proxy.policy.ruleset import Ruleset
 from proxy.policy.verdict import Hit, Mode, Verdict
@@ -166,7 +167,7 @@ def _looked(
         id=item.id,
         kind=kind,
         mode=item.mode.value if not isinstance(item, Waiver) else "enforce",
-        when=" ".join(item.condition.text.split()) if item.condition else "always",
+        when=plain(item.condition.text) if item.condition else "always",
         truth=truth,
         tests=tests,
         outcome=outcome,

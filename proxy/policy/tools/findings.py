@@ -16,6 +16,7 @@ CHECKS: Final[Mapping[str, str]] = {
     "unknown-country": "A country code that ISO 3166-1 doesn't know.",
     "unknown-subdivision": "A subdivision code that isn't of the form of ISO 3166-2.",
     "unknown-model": "A model name that a condition asks for but models.known doesn't cover, or that is an alias and so never seen.",
+    "odd-value": "A value of a list that ends in a comma or semicolon.",
     "unknown-region-passes": "An allow-list of countries is in force, and an address of unknown region passes all the same.",
     "expired": "A rule or waiver whose last day has passed.",
     "expires-soon": "A rule or waiver that ends within 30 days.",

@@ -8,6 +8,7 @@ from proxy.errors import ConfigError, Problem
 from proxy.policy.assembly.reading import PRESETS, Files, preset_files
 from proxy.policy.language.amounts import DAY_S
 from proxy.policy.language.complaints import suggest
+from proxy.policy.language.spans import plain
 from proxy.policy.load import load
 from proxy.policy.names.vocabulary import Preset
 from proxy.policy.rules import matches_glob
@@ -65,7 +66,7 @@ def waivers(ruleset: Ruleset, now: float) -> list[WaiverLine]:
     for waiver in sorted(ruleset.waivers, key=lambda one: (one.ends_at, one.id)):
         matched = {glob: sorted(target for target in waiver.targets if matches_glob(glob, target)) for glob in waiver.waives}
         days_left = int((waiver.ends_at - now) // DAY_S)
-        when = " ".join(waiver.condition.text.split())
+        when = plain(waiver.condition.text)
         lines.append(WaiverLine(waiver.id, waiver.expires, days_left, matched, when, waiver.reason, waiver.approver, str(waiver.origin)))
     return lines
 

@@ -32,6 +32,7 @@ def lint(ruleset: Ruleset, files: Files, now: float) -> list[Finding]:
     found = [
         *_conditions(ruleset),
         *_codes(ruleset),
+        *_separators(ruleset),
         *_forgotten_region(ruleset),
         *_dates(ruleset, now),
         *_shadows(ruleset, now),
@@ -83,6 +84,15 @@ def _codes(ruleset: Ruleset) -> Iterator[Finding]:
             if (path, value) not in told:
                 told.add((path, value))
                 yield from _judge(ruleset, fact, value, where, path)
+
+
+def _separators(ruleset: Ruleset) -> Iterator[Finding]:
+    for name, named in ruleset.vocabulary.lists.items():
+        value = next((value for value in sorted(map(str, named.values)) if value.endswith((",", ";"))), "")
+        if value:
+            where, path = _list_place(ruleset, name)
+            what = f"the value {value!r} ends in a separator, which is part of it"
+            yield Finding("odd-value", "error", _problem(where, path, what, "separate values by blanks or lines"))
 
 
 def _list_place(ruleset: Ruleset, name: str) -> tuple[Origin, str]:
@@ -160,8 +170,7 @@ def _requests_like(tree: Node) -> Iterator[Facts]:
     named: dict[str, FactValue] = {}
     for node in walk(tree):
         if node.op == "call" and node.name in {"_==_", "@in"} and node.args[0].op == "fact":
-            consts = [inner.value for inner in walk(node.args[1]) if inner.op == "const"]
-            named.update(dict.fromkeys([node.args[0].name], consts[0]) if consts else {})
+            named.update((node.args[0].name, inner.value) for inner in walk(node.args[1]) if inner.op == "const")
     switches = [node.name for node in walk(tree) if node.op == "fact" and isinstance(ORDINARY.get(node.name), bool)]
     for changed in ({}, named):
         yield from ({**ORDINARY, **changed, **dict.fromkeys(switches, truth)} for truth in (True, False))
@@ -201,10 +210,8 @@ def _sources(ruleset: Ruleset, now: float) -> Iterator[Finding]:
     dated += [(f"{preset.name}.yaml", "preset", "preset", preset.date) for preset in ruleset.vocabulary.presets]
     for file, path, kind, date in dated:
         if date and not is_day(_last_day(date)):
-            what, fix = (
-                f"the {kind} says its source was read in {date[:40]!r}",
-                "write a day, a month or a year: 2025-09-15, 2025-09 or 2025",
-            )
+            what = f"the {kind} says its source was read in {date[:40]!r}"
+            fix = "write a day, a month or a year: 2025-09-15, 2025-09 or 2025"
             yield Finding("undated-source", "note", Problem(file, 1, 1, path, what, fix))
         elif not date:
             fix = "write # source: and # date: at the top of the file" if kind == "list" else "write provider, date and source under preset"

@@ -27,6 +27,22 @@ waivers:
     assert as_json([gone, lasting])[1]["approver"] == "jane"
 
 
+def test_a_condition_is_told_on_one_line_without_the_comments_that_would_swallow_its_rest():
+    text = b"""rules: [{id: usage.n, when: request.n > 8, then: {clamp: {n: 8}}}]
+waivers:
+  - id: w.a
+    waives: [usage.n]
+    when: |
+      account.id == 'a  b' // the harness
+      || account.verified
+    expires: 2026-11-30
+    reason: r
+    approver: jane
+"""
+    (waiver,) = waivers(load({"a.yaml": text}, NOW), NOW)
+    assert waiver.when == "account.id == 'a  b' || account.verified"
+
+
 def test_presets_are_listed_with_date_and_source():
     lines = presets(FILES, NOW)
     assert {line.name for line in lines if line.used} == {

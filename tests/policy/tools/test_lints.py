@@ -224,6 +224,13 @@ def test_an_allow_list_whose_unknown_region_another_rule_refuses_is_whole(one, o
     assert found(text) == []
 
 
+@pytest.mark.parametrize(("values", "odd"), [(b"acct-1, acct-2", True), (b"acct-1; acct-2;", True), (b"acct-1 acct,2", False)])
+def test_a_list_separated_by_commas_is_told_since_none_of_its_values_would_match(values, odd):
+    text = "lists: {l: {file: l.txt}}\nrules: [{id: a.b, when: account.id in lists.l, then: {tag: [x]}}]\n"
+    what = f"the value {values.split()[0].decode()!r} ends in a separator, which is part of it"
+    assert (("odd-value", what) in found(text, {"l.txt": values})) is odd
+
+
 def test_what_nothing_uses_is_found():
     text = "lists: {l: {values: [DE]}}\npatterns: {p: {values: [abc]}}\n" + GOOD
     assert [check for check, _ in found(text, {"lists/forgotten.txt": b"DE\n"})] == ["unused", "unused", "unused"]

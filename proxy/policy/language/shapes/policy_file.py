@@ -159,8 +159,8 @@ class LimitDoc(_Described):
                 raise ValueError("a limit that counts concurrent takes max alone; write max: 16 and remove rate and burst")
         elif self.rate is None or self.max is not None:
             raise ValueError(f"a limit that counts {self.count} takes rate, not max; write rate: 600/1m")
-        elif self.count != "usd" and (self.burst or parse_rate(self.rate)[0]) < 1:
-            raise ValueError(f"less than one of {self.count} at once never lets any pass; write a longer time such as 1/2h, or burst: 1")
+        elif self.count != "usd" and (most := self.burst or parse_rate(self.rate)[0]) < 1:
+            raise ValueError(f"a budget of {most:g} {self.count} never lets one pass; write a longer time such as 1/2h, or burst: 1")
         return self
 
 
