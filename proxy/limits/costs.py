@@ -91,7 +91,7 @@ def settled(asks: Sequence[Ask], usage: Usage, price: tuple[float, float]) -> li
 
     Raises ValueError for a unit that isn't one of `COUNTS`.
     """
-    given, output, _, _, _ = usage
+    given, output = usage[:2]
     spent: list[float] = []
     for _, _, estimate, _, _, _, unit in asks:
         spent.append(estimate if unit in UNMETERED else of_tokens(unit, given, output, price))
