@@ -8,6 +8,7 @@ from proxy.adapters.policy_folder import read_folder
 from proxy.policy.cases import run_cases
 from proxy.policy.language.shapes.case_file import ORDINARY
 from proxy.policy.load import load
+from proxy.policy.names.prices import Price
 from proxy.policy.names.vocabulary import NamedList
 
 POLICIES = Path(__file__).parents[2] / "policies"
@@ -63,7 +64,7 @@ def test_a_public_address_of_unknown_region_is_refused():
 
 def test_no_price_is_zero():
     ruleset = load(FILES, NOW)
-    assert ruleset.price("never-heard-of") == (15.0, 75.0)
+    assert ruleset.price("never-heard-of") == Price.plain(15.0, 75.0)
     assert all(min(price) > 0 for price in ruleset.vocabulary.prices.models.values())
 
 
