@@ -68,6 +68,17 @@ def test_no_price_is_zero():
     assert all(min(price) > 0 for price in ruleset.vocabulary.prices.models.values())
 
 
+def test_no_model_has_its_cache_from_a_cheaper_sibling():
+    """A name takes its whole price from the longest beginning listed: what no price was found for costs what input does."""
+    price = load(FILES, NOW).price
+    assert price("claude-opus-4-1-20250805") == (15.0, 75.0, 1.5, 18.75, 30.0)
+    assert price("claude-opus-4-5-20251101") == (5.0, 25.0, 0.5, 6.25, 10.0)
+    assert price("gpt-4o-mini-2024-07-18") == (0.15, 0.6, 0.075, 0.15, 0.15)
+    assert price("o3-mini-2025-01-31").cached_input > price("o3").cached_input
+    for model in ("o3-pro", "gpt-4o-audio-preview", "gemini-2.5-flash-image", "gemini-2.5-pro-preview-tts"):
+        assert price(model).cached_input == price(model).input
+
+
 @pytest.mark.parametrize("name", ["claude-sonnet-4-5", "gpt-4o-mini-2024-07-18", "m-large", "gemini-2.5-pro"])
 def test_current_model_families_are_known(name):
     assert load(FILES, NOW).knows_model(name)
