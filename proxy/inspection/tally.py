@@ -133,7 +133,7 @@ class Tally:
             output, estimated = self.output_estimate, True
         prompt = self._prompt + self._cache_created + self._cache_read
         written = self._written + self._cache_created
-        long = min(self._written_long, written)
+        long = self._written_long if self._written_long < written else written  # noqa: FURB136  as in `count`
         return _new(Usage, (prompt, output, self._cached + self._cache_read, self._reasoning, estimated, written, long))
 
 
