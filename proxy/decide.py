@@ -70,6 +70,14 @@ class Decision(NamedTuple):
         return next((limit.message for limit in self.limits if denied is not None and limit.id == denied.limit), "")
 
     @property
+    def price(self) -> costs.Price:
+        """What its tokens cost; nothing where no limit counts money, which spares looking it up."""
+        for limit in self.limits:
+            if limit[1] == "usd":
+                return self.rules.price(self.call.model, self.call.service_tier)
+        return costs.FREE
+
+    @property
     def counts_tokens(self) -> bool:
         """Some limit needs the answer's real usage."""
         for limit in self.limits:  # noqa: SIM110  any() with a generator takes three times as long, and this is asked several times
@@ -128,12 +136,12 @@ class Decider:
         if decision.prepaid is not None and usage == decision.prepaid:
             spent = [ask.cost for ask in held.asks]
         else:
-            spent = costs.settled(held.asks, usage, decision.rules.price(decision.call.model, decision.call.service_tier))
+            spent = costs.settled(held.asks, usage, decision.price)
         await self.store.settle(held, spent, now)
 
     async def extend(self, decision: Decision, tokens: int, now: float) -> tuple[Decision, Standing | None]:
         """Reserve `tokens` more of output for one call that runs: the decision that holds them too, or the limit that denies them."""
-        held, price = decision.held, decision.rules.price(decision.call.model, decision.call.service_tier)
+        held, price = decision.held, decision.price
         growing = [
             place for place, (ask, at) in enumerate(zip(held.asks, held.standings, strict=True)) if ask.unit in OUTPUT_COUNTS and at.allowed
         ]
@@ -226,11 +234,12 @@ def _hour_of(hour: float) -> tuple[int, int]:
     return moment.hour, moment.isoweekday()
 
 
-def asks_of(rules: Ruleset, limits: tuple[AppliedLimit, ...], call: ModelCall) -> list[Ask]:
-    """What the limits that apply to a call ask of the store."""
+def asks_of(rules: Ruleset, limits: tuple[AppliedLimit, ...], call: ModelCall, *, batch: bool = False) -> list[Ask]:
+    """What the limits that apply to a call, alone or in a batch, ask of the store."""
     asks: list[Ask] = []
     given, output = costs.tokens(call)
     for identity, count, key, rate, burst, shadow, _, _ in limits:
-        cost = costs.reserved(count, call, given, output, rules.price(call.model, call.service_tier) if count == "usd" else costs.FREE)
+        price = rules.price(call.model, call.service_tier, batch=batch) if count == "usd" else costs.FREE
+        cost = costs.reserved(count, call, given, output, price)
         asks.append(_new(Ask, (identity, key, cost, rate, burst, shadow, count)))
     return asks

@@ -16,7 +16,7 @@ class Text(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """Tokens of one exchange, normalised: input includes cached, output includes reasoning.
+    """Tokens of one exchange, normalised: input includes what was read from a cache and what was written to one, output includes reasoning.
 
     `estimated` says that the answer carried no usage and the numbers are our conservative local count.
     """
@@ -26,6 +26,9 @@ class Usage(NamedTuple):
     cached_tokens: int = 0
     reasoning_tokens: int = 0
     estimated: bool = False
+    cache_write_tokens: int = 0
+    cache_write_long_tokens: int = 0
+    """Part of `cache_write_tokens`: written to be kept for the longer of two times (Anthropic and Bedrock 1h, OpenAI 12h)."""
 
     @property
     def total_tokens(self) -> int:

@@ -149,7 +149,7 @@ class _Batch:
         self._hits.update(dict.fromkeys(due.hits))
         limits = tuple(limit for limit in due.limits if limit.count in counts)
         self._limits.update({limit.id: limit for limit in limits})
-        for ask in asks_of(judged.rules, limits, judged.call):
+        for ask in asks_of(judged.rules, limits, judged.call, batch=True):
             before = self._asks.get((ask.limit, ask.key))
             self._asks[ask.limit, ask.key] = ask if before is None else before._replace(cost=before.cost + ask.cost)
         if len(self._asks) > MOST_BUDGETS:

@@ -37,6 +37,8 @@ class Tally:
         "_output",
         "_prompt",
         "_reasoning",
+        "_written",
+        "_written_long",
         "complete",
         "deltas",
         "finish",
@@ -47,6 +49,8 @@ class Tally:
     def __init__(self) -> None:
         self._prompt = 0
         self._cached = 0
+        self._written = 0
+        self._written_long = 0
         self._cache_created = 0
         self._cache_read = 0
         self._output = 0
@@ -74,6 +78,8 @@ class Tally:
         *,
         prompt: int | None = None,
         cached: int | None = None,
+        written: int | None = None,
+        written_long: int | None = None,
         cache_created: int | None = None,
         cache_read: int | None = None,
         output: int | None = None,
@@ -81,13 +87,18 @@ class Tally:
     ) -> None:
         """Usage as the upstream says, cumulative: a later number replaces an earlier one, None leaves it.
 
-        `cached` is the part of `prompt` that was; `cache_created` and `cache_read` are what the upstream counts beside it.
+        `cached` and `written` are the parts of `prompt` that came from a cache and went into one; `cache_read` and `cache_created` are the
+        same of an upstream that counts them beside it. `written_long` is the part of what was written that is kept for longer.
         """
         self.reported = True
         if prompt is not None:
             self._prompt = prompt
         if cached is not None:
             self._cached = cached
+        if written is not None:
+            self._written = written
+        if written_long is not None:
+            self._written_long = written_long
         if cache_created is not None:
             self._cache_created = cache_created
         if cache_read is not None:
@@ -121,7 +132,9 @@ class Tally:
         if not (self.finish or self.complete) and self.output_estimate > output:
             output, estimated = self.output_estimate, True
         prompt = self._prompt + self._cache_created + self._cache_read
-        return _new(Usage, (prompt, output, self._cached + self._cache_read, self._reasoning, estimated))
+        written = self._written + self._cache_created
+        long = self._written_long if self._written_long < written else written  # noqa: FURB136  as in `count`
+        return _new(Usage, (prompt, output, self._cached + self._cache_read, self._reasoning, estimated, written, long))
 
 
 class Tallied:

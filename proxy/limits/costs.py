@@ -33,7 +33,11 @@ _MOST_TOKENS: Final = 1 << 40
 """A hostile max_tokens has any number of digits; more than this is above every burst anyway."""
 
 
-FREE: Final = (0.0, 0.0)
+Price = tuple[float, float, float, float, float]
+"""US dollars per million tokens: of input, of output, and of those parts of input that came from a prompt cache, were written to one, and
+were written to be kept for longer."""
+
+FREE: Final[Price] = (0.0, 0.0, 0.0, 0.0, 0.0)
 """The price of what counts no money."""
 
 
@@ -74,10 +78,11 @@ def tokens(call: ModelCall) -> tuple[int, int]:
     return given, output_estimate(call)
 
 
-def reserved(count: str, call: ModelCall, given: int, output: int, price: tuple[float, float]) -> float:
-    """Units to reserve before the call is made; `given` and `output` are its `tokens`, `price` is US dollars per million of each.
+def reserved(count: str, call: ModelCall, given: int, output: int, price: Price) -> float:
+    """Units to reserve before the call is made; `given` and `output` are its `tokens`.
 
-    Raises ValueError for a count that isn't one of `COUNTS`.
+    Money is reserved at the plain price of input. What a cache will give nobody knows before, and the dearest price, of writing all of it,
+    would turn away callers whose budget suffices. Raises ValueError for a count that isn't one of `COUNTS`.
     """
     if count == "requests":
         return float(min(max(call.batch_size, 1), _MOST_TOKENS))
@@ -86,20 +91,31 @@ def reserved(count: str, call: ModelCall, given: int, output: int, price: tuple[
     return of_tokens(count, given, output, price)
 
 
-def settled(asks: Sequence[Ask], usage: Usage, price: tuple[float, float]) -> list[float]:
+def settled(asks: Sequence[Ask], usage: Usage, price: Price) -> list[float]:
     """Units that a call really cost, for each ask: requests and leases cost what was reserved, whatever came back.
 
     Raises ValueError for a unit that isn't one of `COUNTS`.
     """
-    given, output, _, _, _ = usage
+    given, output = usage[:2]
     spent: list[float] = []
     for _, _, estimate, _, _, _, unit in asks:
-        spent.append(estimate if unit in UNMETERED else of_tokens(unit, given, output, price))
+        if unit in UNMETERED:
+            spent.append(estimate)
+        else:
+            spent.append(_dollars(usage, price) if unit == "usd" else of_tokens(unit, given, output, price))
     return spent
 
 
-def of_tokens(count: str, given: int, output: int, price: tuple[float, float]) -> float:
-    """Units that so many input and output tokens are; `price` as for `reserved`. Raises ValueError for a count of anything else."""
+def _dollars(usage: Usage, price: Price) -> float:
+    """What was used, each part of it at its own price. Parts that exceed the whole cost what they are."""
+    given, output, cached, _, _, written, kept = usage
+    plain = given - cached - written
+    cost = output * price[1] + cached * price[2] + (written - kept) * price[3] + kept * price[4]
+    return (cost + plain * price[0] if plain > 0 else cost) / 1e6
+
+
+def of_tokens(count: str, given: int, output: int, price: Price) -> float:
+    """Units that so many input and output tokens are, no cache at work. Raises ValueError for a count of anything else."""
     if count == "total_tokens":
         return float(given + output)
     if count == "usd":

@@ -10,6 +10,7 @@ from proxy.policy.facts import Facts, Phase
 from proxy.policy.judging.budgets import Budgets, Due
 from proxy.policy.judging.memo import Judgement
 from proxy.policy.judging.merging import joined
+from proxy.policy.names.prices import Price
 from proxy.policy.names.vocabulary import Vocabulary
 from proxy.policy.rules import ALWAYS, AppliedLimit, Limit, Rule, Waiver
 from proxy.policy.verdict import Mode, Verdict
@@ -100,9 +101,9 @@ class Ruleset:
             epoch = self._epoch = self._epoch_at(now)
         return epoch.budgets.due(facts)
 
-    def price(self, model: str, tier: str = "") -> tuple[float, float]:
-        """US dollars per million input and output tokens of a processing tier, by any name of the model."""
-        return self._price_of(self.canonical_model(model), tier)
+    def price(self, model: str, tier: str = "", *, batch: bool = False) -> Price:
+        """US dollars per million tokens of a processing tier, alone or in a batch, by any name of the model."""
+        return self._price_of(self.canonical_model(model), tier, batch=batch)
 
     def expired(self, now: float) -> tuple[str, ...]:
         """Ids of rules and waivers whose last day has passed: they no longer act, which someone should be told."""

@@ -22,7 +22,7 @@ def record(**changes):
         "status": 200,
         "hits": (("usage.logprobs", "enforce", ("clamp",), ""), ("regions.trial", "shadow", ("refuse",), "")),
         "limits": (("limits.requests", True, 9.0, False), ("limits.trial", False, 0.0, True)),
-        "usage": Usage(100, 50, 10, 20),
+        "usage": Usage(100, 50, 10, 20, cache_write_tokens=30),
         "upstream": "main",
         "upstream_status": 200,
         "decide_s": 0.0004,
@@ -108,7 +108,11 @@ def test_an_exchange_is_counted_by_what_became_of_it():
     refused = {"endpoint": "chat.completions", "outcome": "refused", "rule": "regions.unsupported"}
     assert value(metrics, "tosproxy_requests_total", model="other", **refused) == 3.0
     assert value(metrics, "tosproxy_responses_total", status="403") == 3.0
-    assert value(metrics, "tosproxy_tokens_total", model="m-large", kind="reasoning") == 20.0
+    kinds = {
+        kind: value(metrics, "tosproxy_tokens_total", model="m-large", kind=kind)
+        for kind in ("input", "output", "cached", "reasoning", "cache_write")
+    }
+    assert kinds == {"input": 100.0, "output": 50.0, "cached": 10.0, "reasoning": 20.0, "cache_write": 30.0}
     assert value(metrics, "tosproxy_rule_hits_total", rule="regions.trial", mode="shadow") == 4.0
     assert value(metrics, "tosproxy_limit_checks_total", limit="limits.trial") == 4.0
     assert value(metrics, "tosproxy_limit_denials_total", limit="limits.trial", mode="shadow") == 4.0

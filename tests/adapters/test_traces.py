@@ -46,6 +46,14 @@ def test_a_span_goes_on_with_the_callers_trace_and_is_the_parent_told_upstream(e
     assert (span.start_time, span.end_time) == (1_000_000_000_000, 1_000_500_000_000)
 
 
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_what_a_cache_gave_and_took_is_told_where_there_is_any(exporter, convention):
+    _, [span] = traced(exporter, convention=convention, usage=Usage(9, 5, 4, cache_write_tokens=2))
+    cache = {name: said for name, said in span.attributes.items() if ".cache_" in name}
+    assert cache == {"gen_ai.usage.cache_read.input_tokens": 4, "gen_ai.usage.cache_creation.input_tokens": 2}
+    assert not any(".cache_" in name for name in attributes_of(Record("d", 0.0, "r", usage=Usage(9, 5)), CONVENTIONS[convention]))
+
+
 def test_a_trace_begins_here_when_the_caller_sent_none(exporter):
     told, [span] = traced(exporter)
     assert span.parent is None

@@ -102,18 +102,20 @@ def _budget(count: str, burst: int) -> dict[str, str]:
 
 
 def test_each_response_is_reserved_and_settled_and_a_spent_budget_denies_the_next(talk, model):
+    model.usage = usage = {**USAGE, "input_token_details": {"cached_tokens": 70, "cache_write_tokens": 20}}
     client, records = talk(_budget("total_tokens", 1200))
     for _ in range(2):
         client.send(json.dumps({"type": "response.create", "response": {"max_output_tokens": 500}}))
-    assert until(client, "response.done")["response"]["usage"] == USAGE
-    assert until(client, "response.done")["response"]["usage"] == USAGE
+    assert until(client, "response.done")["response"]["usage"] == usage
+    assert until(client, "response.done")["response"]["usage"] == usage
     client.send(json.dumps({"type": "response.create", "response": {"max_output_tokens": 800}}))
     assert until(client, "error")["error"]["code"] == "rate_limit_exceeded"
     client.send(json.dumps({"type": "response.create", "response": {"max_output_tokens": 400}}))
     assert until(client, "response.done"), "a denial ends nothing"
     client.close()
     wait_for(records)
-    assert records[0].usage.total_tokens == 900
+    told = records[0].usage
+    assert (told.total_tokens, told.cached_tokens, told.cache_write_tokens) == (900, 210, 60)
 
 
 def test_responses_that_the_server_begins_by_itself_are_paid_for_too(talk, model):

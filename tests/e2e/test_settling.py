@@ -136,6 +136,38 @@ rules:
     assert ["dear" in record.tags for record in records] == [tier == "priority"] * 2
 
 
+@pytest.mark.parametrize("kind", ["whole", "stream", "cut off"])
+def test_what_came_from_the_cache_and_what_was_written_to_it_has_its_own_price(front, kind):
+    policies = {**OPEN, "l.yaml": """prices: {default: {input: 1000, output: 1000, cached_input: 100, cache_write: 1250, cache_write_long: 2000}}
+limits:
+  - {id: limits.money, per: [account.id], count: usd, rate: 1/1h, burst: 100}
+"""}  # fmt: skip
+    usage = {"input_tokens": 3, "cache_read_input_tokens": 9000, "cache_creation_input_tokens": 1000, "output_tokens": 1,
+             "cache_creation": {"ephemeral_5m_input_tokens": 600, "ephemeral_1h_input_tokens": 400}}  # fmt: skip
+    start = f'event: message_start\ndata: {{"type":"message_start","message":{{"usage":{json.dumps(usage)}}}}}\n\n'.encode()
+    delta = b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":1}}\n\n'
+    sent = {
+        "whole": _json(json.dumps({"type": "message", "content": [], "stop_reason": "end_turn", "usage": usage}).encode()),
+        "stream": EVENTS + _chunk(start) + _chunk(delta) + b"0\r\n\r\n",
+        "cut off": EVENTS + _chunk(start),
+    }[kind]
+
+    def script(connection: socket.socket, request: bytes) -> bool:
+        connection.sendall(sent)
+        return False
+
+    proxy = front(script, policies=policies)
+    records = recorded(proxy.proxy)
+    body = {"model": "claude-x", "max_tokens": 9, "stream": kind != "whole", "messages": [{"role": "user", "content": "hi"}]}
+    asked = _request(json.dumps(body).encode()).replace(b"/v1/chat/completions", b"/v1/messages")
+    told = [proxy.raw(asked) for _ in range(2)]
+    first, second = (int(answer.decode().partition('"limits.money";r=')[2].partition(";")[0]) for answer in told)
+    assert first - second == pytest.approx(100 * (0.003 + 0.9 + 0.6 * 1.25 + 0.4 * 2 + 0.001), abs=2)
+    assert {(told.usage.input_tokens, told.usage.cached_tokens, told.usage.cache_write_tokens) for told in records} == {
+        (10_003, 9000, 1000)
+    }
+
+
 def test_tokens_that_bedrock_tells_in_headers_are_what_the_answer_costs(front):
     answer = _json(b'{"embedding":[0.5]}').replace(
         b"\r\n\r\n", b"\r\nx-amzn-bedrock-input-token-count: 11\r\nx-amzn-bedrock-output-token-count: 7\r\n\r\n", 1

@@ -145,6 +145,17 @@ def test_what_an_accepted_batch_will_cost_stays_reserved_and_a_failed_upload_giv
     assert status(proxy.post(json.dumps(_call(max_tokens=100)).encode(), (b"authorization: Bearer sk-1",))) == 200
 
 
+def test_calls_in_a_batch_cost_what_batches_cost_and_alone_they_cost_more(front):
+    prices = "prices: {default: {input: 0.001, output: 10000}, batch: 0.5, tiers: {flex: 0.5}}\n"
+    limit = "limits: [{id: budget.money, per: [account.id], count: usd, rate: 1/1h, burst: 10}]\n"
+    proxy = front(policies={**OPEN, "l.yaml": prices + limit})
+    assert _upload(proxy, *_file([_call(max_tokens=500)] * 3))[0] == 200, "7.50 of 10"
+    assert status(proxy.post(json.dumps(_call(max_tokens=300)).encode(), (b"authorization: Bearer sk-1",))) == 429
+    assert _batch(proxy, [_call(max_tokens=600)])[0] == 429
+    assert _batch(proxy, [_call(max_tokens=480, service_tier="flex")])[0] == 200, "a cheaper tier lowers nothing further"
+    assert _batch(proxy, [_call(max_tokens=50, service_tier="flex")])[0] == 429
+
+
 def test_fine_tuning_files_have_an_endpoint_of_their_own(front):
     proxy = front(policies=POLICIES)
     code, answer = _upload(proxy, *_form({"purpose": "fine-tune"}, b"{}"))

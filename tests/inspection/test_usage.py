@@ -46,7 +46,7 @@ def usage_of(dialect: str, answer: bytes, endpoint: str = "chat") -> Usage | Non
         pytest.param(
             "anthropic",
             b'{"type":"message","content":[],"usage":{"input_tokens":1,"cache_creation_input_tokens":2,"cache_read_input_tokens":4,"output_tokens":8}}',
-            Usage(7, 8, 4),
+            Usage(7, 8, 4, cache_write_tokens=2),
             id="anthropic-cache",
         ),
         pytest.param(
@@ -68,7 +68,7 @@ def usage_of(dialect: str, answer: bytes, endpoint: str = "chat") -> Usage | Non
         pytest.param(
             "bedrock",
             b'{"output":{},"usage":{"inputTokens":1,"cacheReadInputTokens":2,"cacheWriteInputTokens":4,"outputTokens":8}}',
-            Usage(7, 8, 2),
+            Usage(7, 8, 2, cache_write_tokens=4),
             id="converse",
         ),
         pytest.param("ollama", b'{"done":true,"eval_count":3}', Usage(0, 3), id="ollama-cached-prompt"),

@@ -7,7 +7,7 @@ from proxy.limits import costs
 from proxy.limits.ask import Ask
 
 CHAT = ModelCall("openai", "chat.completions", "m-large", input_tokens=200, max_output_tokens=500)
-PRICE = (3.0, 15.0)
+PRICE = (3.0, 15.0, 0.3, 3.75, 6.0)
 
 
 def reserved(count, call):
@@ -50,11 +50,31 @@ def test_hostile_numbers_cost_a_finite_positive_amount(hostile, count):
 
 @pytest.mark.parametrize(
     ("count", "units"),
-    [("requests", 4.0), ("concurrent", 4.0), ("input_tokens", 180.0), ("output_tokens", 20.0), ("total_tokens", 200.0), ("usd", 0.00084)],
+    [("requests", 4.0), ("concurrent", 4.0), ("input_tokens", 180.0), ("output_tokens", 20.0), ("total_tokens", 200.0), ("usd", 0.000597)],
 )
 def test_the_actual_cost_comes_from_the_usage(count, units):
     asks = [Ask("l.a", "l.a|acme", 4.0, 1.0, 1.0, unit=count), Ask("l.b", "l.b|acme", 7.0, 1.0, 1.0, unit="requests")]
     assert costs.settled(asks, Usage(180, 20, 90, 5), PRICE) == [pytest.approx(units), 7.0]
+
+
+@pytest.mark.parametrize(
+    ("usage", "dollars"),
+    [
+        pytest.param(Usage(1_000_000, 0), 3.0, id="no cache"),
+        pytest.param(Usage(1_000_000, 0, 900_000), 0.1 * 3 + 0.9 * 0.3, id="read"),
+        pytest.param(Usage(1_000_000, 0, cache_write_tokens=900_000), 0.1 * 3 + 0.9 * 3.75, id="written"),
+        pytest.param(Usage(1_000_000, 0, 0, 0, False, 900_000, 600_000), 0.1 * 3 + 0.3 * 3.75 + 0.6 * 6, id="written to be kept"),
+        pytest.param(Usage(1_000_000, 100_000, 500_000, 50, False, 400_000, 400_000), 0.3 + 0.5 * 0.3 + 0.4 * 6 + 1.5, id="all of it"),
+        pytest.param(Usage(10, 0, 1_000_000), 0.3, id="more read than there was"),
+    ],
+)
+def test_money_is_counted_by_the_price_of_each_part_and_tokens_as_ever(usage, dollars):
+    asks = [Ask("l.m", "l.m|acme", 99.0, 1.0, 1.0, unit="usd"), Ask("l.i", "l.i|acme", 99.0, 1.0, 1.0, unit="input_tokens")]
+    assert costs.settled(asks, usage, PRICE) == [pytest.approx(dollars), float(usage.input_tokens)]
+
+
+def test_money_is_reserved_at_the_plain_price():
+    assert reserved("usd", CHAT) == (200 * 3.0 + 500 * 15.0) / 1e6
 
 
 def test_an_unknown_count_is_an_error_and_not_free():

@@ -8,6 +8,7 @@ from proxy.adapters.policy_folder import read_folder
 from proxy.policy.cases import run_cases
 from proxy.policy.language.shapes.case_file import ORDINARY
 from proxy.policy.load import load
+from proxy.policy.names.prices import Price
 from proxy.policy.names.vocabulary import NamedList
 
 POLICIES = Path(__file__).parents[2] / "policies"
@@ -63,8 +64,19 @@ def test_a_public_address_of_unknown_region_is_refused():
 
 def test_no_price_is_zero():
     ruleset = load(FILES, NOW)
-    assert ruleset.price("never-heard-of") == (15.0, 75.0)
+    assert ruleset.price("never-heard-of") == Price.plain(15.0, 75.0)
     assert all(min(price) > 0 for price in ruleset.vocabulary.prices.models.values())
+
+
+def test_no_model_has_its_cache_from_a_cheaper_sibling():
+    """A name takes its whole price from the longest beginning listed: what no price was found for costs what input does."""
+    price = load(FILES, NOW).price
+    assert price("claude-opus-4-1-20250805") == (15.0, 75.0, 1.5, 18.75, 30.0)
+    assert price("claude-opus-4-5-20251101") == (5.0, 25.0, 0.5, 6.25, 10.0)
+    assert price("gpt-4o-mini-2024-07-18") == (0.15, 0.6, 0.075, 0.15, 0.15)
+    assert price("o3-mini-2025-01-31").cached_input > price("o3").cached_input
+    for model in ("o3-pro", "gpt-4o-audio-preview", "gemini-2.5-flash-image", "gemini-2.5-pro-preview-tts"):
+        assert price(model).cached_input == price(model).input
 
 
 @pytest.mark.parametrize("name", ["claude-sonnet-4-5", "gpt-4o-mini-2024-07-18", "m-large", "gemini-2.5-pro"])

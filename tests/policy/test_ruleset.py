@@ -8,6 +8,7 @@ from proxy.policy.facts import Phase
 from proxy.policy.judging import memo
 from proxy.policy.language.shapes.case_file import ORDINARY
 from proxy.policy.load import load
+from proxy.policy.names.prices import Price
 from proxy.policy.verdict import ALLOW, Hit, Mode
 
 DAY = 86_400.0
@@ -178,5 +179,5 @@ def test_a_price_is_found_by_any_name_of_the_model():
 prices: {default: {input: 9, output: 9}, models: {gpt-4o: {input: 1, output: 2}}}
 rules: [{id: a.b, when: request.n > 8, then: {tag: [x]}}]
 """)
-    assert rules.price("latest") == rules.price("gpt-4o") == (1.0, 2.0)
-    assert rules.price("other") == (9.0, 9.0)
+    assert rules.price("latest") == rules.price("gpt-4o") == Price.plain(1.0, 2.0)
+    assert rules.price("other") == Price.plain(9.0, 9.0)

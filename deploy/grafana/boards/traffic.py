@@ -33,7 +33,7 @@ TRAFFIC: Final = Board(
         Panel(
             "Tokens per second",
             (Query(per_second("tosproxy_tokens_total", "kind"), "{{kind}}"),),
-            help="cached is part of input, reasoning part of output.",
+            help="cached and cache_write are parts of input, reasoning part of output.",
         ),
         one("Output tokens by model", per_second("tosproxy_tokens_total", "model", 'kind="output"'), "{{model}}"),
         Panel(

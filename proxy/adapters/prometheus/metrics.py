@@ -23,7 +23,7 @@ _BOUNDS: Final = {"endpoint": 100, "model": 100, "rule": 500, "upstream": 50, "t
 _MOST_SERIES: Final = 2000
 """Of requests_total, whose labels multiply: 2,000 take 20 ms to render."""
 
-_TOKENS: Final = ("input", "output", "cached", "reasoning")
+_TOKENS: Final = ("input", "output", "cached", "reasoning", "cache_write")
 _LAG_EVERY_S: Final = 0.25
 
 
@@ -183,11 +183,12 @@ class Metrics:
         if usage.input_tokens or usage.output_tokens:
             tokens = self._tokens.get(record.model)
             if tokens is None:
-                tokens = self._tokens.setdefault(self._values["model"].of(record.model, admit=_succeeded(record)), [0.0, 0.0, 0.0, 0.0])
+                tokens = self._tokens.setdefault(self._values["model"].of(record.model, admit=_succeeded(record)), [0.0] * len(_TOKENS))
             tokens[0] += usage.input_tokens
             tokens[1] += usage.output_tokens
             tokens[2] += usage.cached_tokens
             tokens[3] += usage.reasoning_tokens
+            tokens[4] += usage.cache_write_tokens
             if usage.estimated:
                 self._count("usage_estimated_total", self._values["endpoint"].of(record.endpoint))
         elif record.model and record.outcome == "allowed" and _succeeded(record):

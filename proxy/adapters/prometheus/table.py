@@ -48,7 +48,12 @@ EXCHANGE_METRICS: Final = (
     _histogram("upstream_duration_seconds", "Time from the request sent on to the end of the answer.", LATENCY_BUCKETS_S, "upstream"),
     _counter("upstream_errors_total", "Upstreams that couldn't be reached, broke the protocol or were too slow.", "upstream", "kind"),
     _counter("upstream_retries_total", "Requests sent again on a fresh connection after a keep-alive race.", "upstream"),
-    _counter("tokens_total", "Tokens by kind: input, output, cached (part of input), reasoning (part of output).", "model", "kind"),
+    _counter(
+        "tokens_total",
+        "Tokens by kind: input, output, cached and cache_write (parts of input), reasoning (part of output).",
+        "model",
+        "kind",
+    ),
     _counter("usage_missing_total", "Successful answers to model calls without any token count.", "endpoint"),
     _counter("usage_estimated_total", "Answers whose tokens were counted by our own estimate.", "endpoint"),
     _counter("uninspected_total", "Requests passed without a reader, as a policy allows.", "endpoint"),

@@ -41,7 +41,8 @@ def replay(
     """Put recorded traffic through the stages of the live proxy, in event time: regions, dialects, rules, limits, detection.
 
     An exchange that policy refuses is not served: it uses nothing and its end doesn't happen. A request whose address or body can't be
-    read is refused by `rejected.<code>`. Where lines carry x_label, the summary says what was found and who was touched wrongly.
+    read is refused by `rejected.<code>`. Traces don't tell what a prompt cache gave or took: limits in usd count all input at its plain
+    price. Where lines carry x_label, the summary says what was found and who was touched wrongly.
 
     Exit code 0: done. 2: the trace, the policies or the settings can't be used; then --out isn't written.
 

@@ -212,4 +212,5 @@ def _sum(first: Usage, second: Usage) -> Usage:
     return Usage(
         first.input_tokens + second.input_tokens, first.output_tokens + second.output_tokens, first.cached_tokens + second.cached_tokens,
         first.reasoning_tokens + second.reasoning_tokens, first.estimated or second.estimated,
+        first.cache_write_tokens + second.cache_write_tokens, first.cache_write_long_tokens + second.cache_write_long_tokens,
     )  # fmt: skip

@@ -53,14 +53,24 @@ def read_usage(usage: Json | None, tally: Tally) -> None:
     if usage.get("iterations"):
         sums = {key: sum(count(each.get(key)) for each in usage["iterations"]) for key in _COUNTS}
         usage = {**usage, **{key: total for key, total in sums.items() if total > count(usage.get(key))}}
+        written_long = max(_written_long(usage) or 0, sum(_written_long(each) or 0 for each in usage["iterations"])) or None
+    else:
+        written_long = _written_long(usage)
     details = usage.get("output_tokens_details") or {}
     tally.report(
         prompt=_maybe(usage.get("input_tokens")),
         cache_created=_maybe(usage.get("cache_creation_input_tokens")),
+        written_long=written_long,
         cache_read=_maybe(usage.get("cache_read_input_tokens")),
         output=_maybe(usage.get("output_tokens")),
         reasoning=_maybe(details.get("thinking_tokens")),
     )
+
+
+def _written_long(usage: Json) -> int | None:
+    """The part of `cache_creation_input_tokens` that is kept for an hour; message_delta leaves the split out."""
+    split = usage.get("cache_creation")
+    return count(split.get("ephemeral_1h_input_tokens")) if split else None
 
 
 def _maybe(value: Any) -> int | None:

@@ -65,6 +65,7 @@ def _read_converse(event: Json, tally: Tally) -> None:
         tally.report(
             prompt=count(usage.get("inputTokens")),
             cache_created=count(usage.get("cacheWriteInputTokens")),
+            written_long=sum(count(each.get("inputTokens")) for each in usage.get("cacheDetails") or () if each.get("ttl") == "1h"),
             cache_read=count(usage.get("cacheReadInputTokens")),
             output=count(usage.get("outputTokens")),
         )

@@ -211,7 +211,8 @@ def report_openai_usage(usage: Json, tally: Tally) -> None:
     """OpenAI's usage object, of either wording (prompt and completion, or input and output).
 
     Some upstreams (xAI) leave reasoning out of completion_tokens but not out of total_tokens: the total decides.
-    One that counts something else (Whisper tells seconds) reports nothing.
+    One that counts something else (Whisper tells seconds) reports nothing. The prompt includes what a cache gave and what was written to
+    one, also where LiteLLM tells the latter in Anthropic's word.
     """
     get = usage.get
     read, wrote = get("prompt_tokens", get("input_tokens")), get("completion_tokens", get("output_tokens"))
@@ -221,10 +222,16 @@ def report_openai_usage(usage: Json, tally: Tally) -> None:
     unexplained = count(get("total_tokens")) - prompt
     prompt_details = get("prompt_tokens_details") or get("input_tokens_details") or get("input_token_details")
     written_details = get("completion_tokens_details") or get("output_tokens_details")
-    cached = count(prompt_details.get("cached_tokens")) if prompt_details else 0
+    cached = stored = stored_long = 0
+    if prompt_details:
+        cached, stored = count(prompt_details.get("cached_tokens")), count(prompt_details.get("cache_write_tokens"))
+        split = prompt_details.get("cache_write_tokens_details")
+        stored_long = count(split.get("ttl_12h_tokens")) if split else 0
     tally.report(
         prompt=prompt,
         output=max(written, unexplained) if written else 0,
         cached=cached or count(get("prompt_cache_hit_tokens")),
+        written=stored or count(get("cache_creation_input_tokens")),
+        written_long=stored_long,
         reasoning=count(written_details.get("reasoning_tokens")) if written_details else 0,
     )

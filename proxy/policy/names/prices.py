@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
-Price = tuple[float, float]
-"""US dollars per million input and output tokens."""
 
-DEFAULT_PRICE: Final[Price] = (15.0, 75.0)
+class Price(NamedTuple):
+    """US dollars per million tokens. The last three take the place of `input` for the parts of it that they name."""
+
+    input: float
+    output: float
+    cached_input: float
+    cache_write: float
+    cache_write_long: float
+
+    @classmethod
+    def plain(cls, read: float, written: float) -> Price:
+        """A price that no cache changes."""
+        return cls(read, written, read, read, read)
+
+    def times(self, factor: float) -> Price:
+        """So many times as dear."""
+        return self if factor == 1.0 else Price(*(dollars * factor for dollars in self))
+
+
+DEFAULT_PRICE: Final = Price.plain(15.0, 75.0)
 """Without a price table: dearer than most models of 2025, so that nothing ever counts as free. A judgement, not a price list."""
 
 _REMEMBERED: Final = 1024
@@ -18,11 +35,14 @@ _LONGEST_NAME: Final = 128
 class Prices:
     """A price for every model; one that isn't listed costs the default."""
 
-    __slots__ = ("_exact", "_prefixes", "_seen", "default", "models", "tiers")
+    __slots__ = ("_exact", "_prefixes", "_seen", "batch", "default", "models", "tiers")
 
-    def __init__(self, models: Mapping[str, Price], default: Price = DEFAULT_PRICE, tiers: Mapping[str, float] | None = None) -> None:
-        """`tiers` says how many times the ordinary price a processing tier costs."""
+    def __init__(
+        self, models: Mapping[str, Price], default: Price = DEFAULT_PRICE, tiers: Mapping[str, float] | None = None, batch: float = 1.0
+    ) -> None:
+        """`tiers` says how many times the ordinary price a processing tier costs, `batch` how many times a call in a batch does."""
         self.tiers = dict(tiers or {})
+        self.batch = batch
         self.models = dict(models)
         self.default = default
         self._exact = {name: price for name, price in models.items() if not name.endswith("*")}
@@ -30,11 +50,13 @@ class Prices:
         self._seen: dict[str, Price] = {}
         self._prefixes = sorted(starred, key=lambda item: len(item[0]), reverse=True)
 
-    def of(self, model: str, tier: str = "") -> Price:
-        """The model's price: its own, that of the longest beginning listed, or the default; times what its tier costs."""
-        read, written = self._ordinary(model)
+    def of(self, model: str, tier: str = "", *, batch: bool = False) -> Price:
+        """The model's price: its own, that of the longest beginning listed, or the default; times what its tier and a batch cost.
+
+        In a batch a cheaper tier doesn't count: providers have one price for batches, and anyone may write the tier's name into a line.
+        """
         times = self.tiers.get(tier, 1.0)
-        return read * times, written * times
+        return self._ordinary(model).times(max(times, 1.0) * self.batch if batch else times)
 
     def _ordinary(self, model: str) -> Price:
         price = self._exact.get(model) or self._seen.get(model)

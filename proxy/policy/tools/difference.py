@@ -200,7 +200,7 @@ def _names(old: Ruleset, new: Ruleset) -> Iterator[Change]:
     if (was.aliases, sorted(was.known)) != (now.aliases, sorted(now.known)):
         yield Change("models", "models", "changed", UNCLEAR, (*_listed(was.known, now.known), *_listed(was.aliases, now.aliases)), "")
     priced, repriced = old.vocabulary.prices, new.vocabulary.prices
-    if (priced.models, priced.default, priced.tiers) != (repriced.models, repriced.default, repriced.tiers):
+    if any(getattr(priced, part) != getattr(repriced, part) for part in ("models", "default", "tiers", "batch")):
         yield Change("prices", "prices", "changed", UNCLEAR, (), "")
 
 

@@ -161,6 +161,8 @@ def test_blanks_count_inside_a_text_and_nowhere_else():
 def test_what_comes_and_goes_is_told():
     more = BASE + "uninspected: [{method: POST, path: /v1/files, reason: r}]\nprices: {default: {input: 1, output: 1}}\n"
     assert changes(more) == {"POST /v1/files": "milder", "prices": "unclear"}
+    for priced in ("{default: {input: 1, output: 1, cached_input: 0.5}}", "{default: {input: 1, output: 1}, batch: 0.5}"):
+        assert changes(f"{more.partition('prices:')[0]}prices: {priced}\n", more) == {"prices": "unclear"}
     less = "rules: [{id: usage.n, when: request.n > 8, then: {clamp: {n: 8}}}]\n"
     assert changes(less) == {
         "l": "neutral",

@@ -60,6 +60,21 @@ class PriceDoc(Strict):
 
     input: Dollars = Field(description="Price of a million input tokens.", examples=[3])
     output: Dollars = Field(description="Price of a million output tokens.", examples=[15])
+    cached_input: Dollars | None = Field(
+        None,
+        description="Price of a million input tokens that came from a prompt cache; that of `input` where it is left out.",
+        examples=[0.3],
+    )
+    cache_write: Dollars | None = Field(
+        None,
+        description="Price of a million input tokens that were written to a prompt cache, in place of that of `input`, which it is where it is left out.",
+        examples=[3.75],
+    )
+    cache_write_long: Dollars | None = Field(
+        None,
+        description="The same where they are kept for the longer of the provider's two times: an hour at Anthropic and Bedrock, twelve at OpenAI; that of `cache_write` where it is left out.",
+        examples=[6],
+    )
 
 
 class PricesDoc(Strict):
@@ -77,6 +92,11 @@ class PricesDoc(Strict):
         default_factory=dict,
         description="How many times that a processing tier costs, by `request.service_tier`; once where it isn't listed. A discount is also for who asks where it has no effect.",
         examples=[{"priority": 2, "flex": 0.5}],
+    )
+    batch: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] = Field(
+        1.0,
+        description="How many times that each call in an uploaded batch costs; a dearer tier counts too, a cheaper one doesn't. Nobody can claim it: the proxy sees that it is a batch.",
+        examples=[0.5],
     )
 
 
