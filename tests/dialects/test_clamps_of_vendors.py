@@ -134,8 +134,39 @@ def test_a_claude_that_thinks_without_being_asked_is_told_how_much(model, more):
         assert (after.reasoning_effort, changed) == ("low", ("reasoning_effort",)), path
         assert rewrite.clamp(route, lowered, after, {"reasoning_effort": "low"})[2] == (), path
         assert rewrite.clamp(route, document, call, {"reasoning_effort": "high"})[2] == (), path
-        off = rewrite.clamp(route, document, call, {"reasoning_effort": "none"})[0]
-        assert off.get("additionalModelRequestFields", off)["thinking"] == {"type": "disabled"}, path
+
+
+LEAST: Any = [
+    ("claude-opus-5", "disabled"), ("claude-sonnet-5-20260101", "disabled"), ("claude-haiku-5-5", "disabled"),
+    ("claude-sonnet-5-5", "between_tools"), ("claude-sonnet-12", "between_tools"),
+    ("claude-opus-5-5", "adaptive"), ("claude-fable-5", "adaptive"), ("claude-mythos-preview", "adaptive"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("model", "least"), LEAST)
+def test_a_claude_that_may_not_think_is_told_the_least_that_it_takes(model, least):
+    """Others than these refuse the request for it."""
+    quiet = {"disabled": ({"type": "disabled"}, None), "between_tools": ({"type": "between_tools"}, "low"), "adaptive": (None, "low")}
+    for path, document in _claude(model):
+        route = find_route("POST", path)
+        off, after, _ = rewrite.clamp(route, document, route.read(document), {"reasoning_effort": "none"})
+        told = off.get("additionalModelRequestFields", off)
+        assert (told.get("thinking"), told.get("output_config", {}).get("effort")) == quiet[least], path
+        assert rewrite.clamp(route, off, after, {"reasoning_effort": "none"})[2] == (), path
+    for path, document in _claude(model, thinking={"type": least}, output_config={"effort": "low"}):
+        route = find_route("POST", path)
+        assert rewrite.clamp(route, document, route.read(document), {"reasoning_effort": "none"})[2] == (), path
+
+
+def test_an_effort_that_a_message_sets_is_read_and_lowered_as_that_of_the_request():
+    for path, document in _claude("claude-fable-5-1", output_config={"effort": "low"})[:2]:
+        document["messages"] = [*TALK, {"role": "system", "content": [], "output_config": {"effort": "max"}}, *TALK]
+        route = find_route("POST", path)
+        call = route.read(document)
+        lowered, after, changed = rewrite.clamp(route, document, call, {"reasoning_effort": "medium"})
+        assert (call.reasoning_effort, after.reasoning_effort, changed) == ("max", "medium", ("reasoning_effort",))
+        assert lowered["messages"] == [*TALK, {"role": "system", "content": [], "output_config": {"effort": "medium"}}, *TALK]
+        assert document["messages"][1]["output_config"] == {"effort": "max"}
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from proxy.dialects.anthropic import clamps as anthropic
@@ -18,7 +19,9 @@ from proxy.dialects.wire.strict import malformed
 
 def converse(route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
     """Lower the parameters of a Converse request."""
-    return apply(document, clamps, _CLAUDE if anthropic.thinks_by_itself(route.model) else _CONVERSE)
+    thinking = anthropic.thinking_of(route.model)
+    effort = _effort if thinking is anthropic.RESTS else partial(_claudes_effort, thinks=thinking)
+    return apply(document, clamps, {**_CONVERSE, "reasoning_effort": effort})
 
 
 def invoke_model(route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
@@ -68,16 +71,19 @@ def _effort(document: Document, most: str) -> bool:
     return bound_effort(document, "effort", most, inside="outputConfig") | _makers_effort(_extra(document), most)
 
 
-def _claudes_effort(document: Document, most: str) -> bool:
+def _claudes_effort(document: Document, most: str, thinks: anthropic.Thinking) -> bool:
     """Lower the effort of a Claude that thinks by itself, also where nothing asks for thinking."""
-    changed = _effort(document, most)
-    if most != "none" and (document.get("outputConfig") or {}).get("effort") is not None:
-        return changed
+    changed = bound_effort(document, "effort", anthropic.least_effort(most), inside="outputConfig")
+    told = (document.get("outputConfig") or {}).get("effort") is not None
     extra = dict(document.get(EXTRA) or {})
-    if not anthropic.lower_effort(extra, most, unasked="adaptive"):
-        return changed
-    document[EXTRA] = extra
-    return True
+    asked = extra.pop("thinking", None)  # which other makers' models can be told to leave
+    lowered = _makers_effort(extra, most)
+    if asked is not None:
+        extra["thinking"] = asked
+    if anthropic.lower_effort(extra, most, thinks, told=told) or lowered:
+        document[EXTRA] = extra
+        return True
+    return changed
 
 
 def _makers_effort(place: Document, most: str) -> bool:
@@ -116,9 +122,6 @@ _CONVERSE: Final[dict[str, Bound]] = {
     "reasoning_effort": _effort,
     "reasoning_budget": _budget,
 }
-
-
-_CLAUDE: Final[dict[str, Bound]] = {**_CONVERSE, "reasoning_effort": _claudes_effort}
 
 
 def _with_extra(beside: Bound, extra: Bound) -> Bound:
