@@ -23,10 +23,11 @@ from proxy.policy.ruleset import Ruleset
 from proxy.settings import Caps
 
 UNINSPECTED: Final = "uninspected"
-TIER_HEADERS: Final = frozenset({
-    "x-amzn-bedrock-performanceconfig-latency", "x-amzn-bedrock-service-tier", "x-vertex-ai-llm-shared-request-type",
-})  # fmt: skip
-"""Where Bedrock's InvokeModel and Vertex take what their other APIs have in the body."""
+TIER_HEADERS: Final[dict[str, frozenset[str]]] = {
+    "bedrock": frozenset({"x-amzn-bedrock-performanceconfig-latency", "x-amzn-bedrock-service-tier"}),
+    "gemini": frozenset({"x-vertex-ai-llm-shared-request-type"}),
+}
+"""By dialect, where InvokeModel and Vertex take what their other APIs have in the body. Other APIs read no such header."""
 PLAIN: Final = frozenset({"", "identity"})
 """Other codings may make a small body large."""
 
@@ -82,5 +83,6 @@ def _read_call(raw: bytes, head: Head, route: Route, names: Names, caps: Caps, w
     body.check_media_type(head.content_type)
     document = body.read_json(raw, body.JsonLimits())
     call = route.read(document, names)
-    told = [value for name, value in head.headers if name in TIER_HEADERS]
-    return Asked(raw, call._replace(service_tier=tier(*told, call.service_tier)) if told else call, document, waited_s)
+    where = TIER_HEADERS.get(call.dialect)
+    told = [value for name, value in head.headers if name in where] if where else ()
+    return Asked(raw, call._replace(service_tier=tier(call.service_tier, *told)) if told else call, document, waited_s)

@@ -136,6 +136,29 @@ rules:
     assert ["dear" in record.tags for record in records] == [tier == "priority"] * 2
 
 
+INVOKE = "/model/anthropic.claude-x/invoke"
+CLAUDE = '{"anthropic_version":"bedrock-2023-05-31","max_tokens":9,"messages":[{"role":"user","content":"hi"}]'
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "header", "tier"),
+    [
+        ("/v1/chat/completions", '{"messages":[{"role":"user","content":"hi"}],"service_tier":"priority"', "x-amzn-bedrock-service-tier", "priority"),
+        ("/v1beta/models/g:generateContent", '{"contents":"hi","serviceTier":"PRIORITY"', "x-vertex-ai-llm-shared-request-type", "priority"),
+        (INVOKE, CLAUDE + ',"speed":"fast"', "x-amzn-bedrock-service-tier", "fast"),
+        (INVOKE, CLAUDE, "x-amzn-bedrock-service-tier", "flex"),
+    ],
+)  # fmt: skip
+def test_a_header_does_not_hide_the_dearer_tier_that_the_body_names(front, path, body, header, tier):
+    names = ("priority", "fast", "flex")
+    rules = "\n".join(f"  - {{id: terms.{name}, when: request.service_tier == '{name}', then: {{tag: [{name}]}}}}" for name in names)
+    proxy = front(policies={**OPEN, "l.yaml": f"rules:\n{rules}\n"})
+    records = recorded(proxy.proxy)
+    asked = _request((body + "}").encode()).replace(b"/v1/chat/completions", path.encode())
+    proxy.raw(asked.replace(b"host: p", f"host: p\r\n{header}: flex".encode()))
+    assert [record.tags for record in records] == [(tier,)]
+
+
 def test_tokens_that_bedrock_tells_in_headers_are_what_the_answer_costs(front):
     answer = _json(b'{"embedding":[0.5]}').replace(
         b"\r\n\r\n", b"\r\nx-amzn-bedrock-input-token-count: 11\r\nx-amzn-bedrock-output-token-count: 7\r\n\r\n", 1
