@@ -67,7 +67,7 @@ def test_a_limit_is_set_under_the_name_that_the_model_takes(model, key):
     assert rewrite.clamp(route, document, route.read(document), {"max_tokens": 9})[0][key] == 9
 
 
-@pytest.mark.parametrize("model", ["gpt-5", "gpt-5.1-codex", "gpt-6-astra"])
+@pytest.mark.parametrize("model", ["gpt-5", "gpt-5.1-codex", "gpt-5.4-pro", "gpt-5.5", "gpt-6-astra"])
 def test_an_effort_is_set_for_models_that_would_choose_more_by_themselves(model):
     for path, read in (("/v1/chat/completions", ("reasoning_effort",)), ("/v1/responses", ("reasoning", "effort"))):
         route = find_route("POST", path)
@@ -101,7 +101,7 @@ def test_thinking_whose_effort_is_left_to_the_api_is_lowered_too(most):
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses"])
-@pytest.mark.parametrize("model", ["gpt-5.1", "gpt-5.2-2025-12-11"])
+@pytest.mark.parametrize("model", ["gpt-5.1", "gpt-5.2-2025-12-11", "gpt-5.4-mini", "gpt-5-chat-latest", "gpt-5.3-chat-latest"])
 def test_no_effort_is_set_for_models_that_rest_by_themselves(path, model):
     route = find_route("POST", path)
     document: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": "x"}], "input": "x"}

@@ -16,8 +16,8 @@ _REASONING_FAMILIES: Final = ("o1", "o3", "o4", "gpt-5", "gpt-6", "gpt-7", "gpt-
 _DEFAULT: Final = "medium"
 """What those models do when the effort is left out."""
 
-_RESTING: Final = re.compile(r"gpt-5\.[12](?!.*(?:codex|pro))")
-"""Those of them that don't reason unless an effort is given (API reference): setting one would raise it."""
+_RESTING: Final = re.compile(r"gpt-5\.[124](?![0-9])(?!.*(?:codex|pro))|.*-chat(?:-|\Z)")
+"""Those of them that don't reason unless an effort is given (API reference), which one would raise, and those of ChatGPT, which refuse one."""
 
 _SWITCHES: Final = frozenset({"enable_thinking", "include_reasoning", *BUDGETS})
 _NO_EFFORT: Final = {"effort": "none"}
