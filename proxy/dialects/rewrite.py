@@ -38,7 +38,7 @@ def clamp(
 
     The document given is left as it is. Without a change it is returned itself.
     """
-    changed_document, changed = route.dialect.clamp(route, document, clamps)
+    changed_document, changed = route.dialect.clamp(route, document, clamps, call.model)
     if not changed:
         return document, call, ()
     return changed_document, route.read(changed_document, names), changed

@@ -119,7 +119,7 @@ class _Batch:
 
     def _not_in_a_batch(self, line: Line, judged: Decision) -> Refusal | None:
         if judged.clamps:
-            _, lowered = line.route.dialect.clamp(line.route, line.document, judged.clamps)
+            _, lowered = line.route.dialect.clamp(line.route, line.document, judged.clamps, line.call.model)
             if lowered:
                 return _too_high(judged, lowered)
         if judged.strips and (judged.strips - self._strips_of_results() or ("reasoning" in judged.strips and _hides_thought(line))):

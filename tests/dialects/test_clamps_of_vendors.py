@@ -36,6 +36,7 @@ def test_a_model_without_known_parameter_names_must_send_its_own_limit():
             {"messages": [{"role": "user", "content": [{"text": "p"}]}], "system": []},
             ("inferenceConfig", "maxTokens"),
         ),
+        ("amazon.nova-lite-v1%3A0", {"messages": [{"role": "user", "content": [{"text": "p"}]}]}, ("inferenceConfig", "maxTokens")),
         ("anthropic.claude-v2", {"prompt": "\n\nHuman: p"}, ("max_tokens_to_sample",)),
     ],
 )
@@ -106,6 +107,28 @@ def test_no_effort_is_set_for_models_that_rest_by_themselves(path, model):
     route = find_route("POST", path)
     document: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": "x"}], "input": "x"}
     assert rewrite.clamp(route, document, route.read(document), {"reasoning_effort": "low"})[2] == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "document", "model", "lowered"),
+    [
+        ("/openai/deployments/prod/chat/completions", {"messages": []}, "gpt-5", {"max_completion_tokens": 9, "reasoning_effort": "low"}),
+        ("/v1/responses", {"model": "prod", "input": "x"}, "o3", {"max_output_tokens": 9, "reasoning": {"effort": "low"}}),
+        ("/v1/messages", {"model": "prod", "messages": []}, "claude-opus-5", {"max_tokens": 9, "output_config": {"effort": "low"}}),
+        (
+            "/model/prod/converse",
+            {},
+            "claude-opus-5",
+            {"inferenceConfig": {"maxTokens": 9}, "additionalModelRequestFields": {"output_config": {"effort": "low"}}},
+        ),
+    ],
+)
+def test_what_a_model_takes_is_told_by_the_name_that_an_alias_stands_for(path, document, model, lowered):
+    route, names = find_route("POST", path), {"prod": model}
+    if "input" not in document:
+        document = {**document, "messages": BLOCKS if path.endswith("converse") else TALK}
+    call = route.read(document, names)
+    assert rewrite.clamp(route, document, call, {"max_tokens": 9, "reasoning_effort": "low"}, names)[0] == {**document, **lowered}
 
 
 TALK: Any = [{"role": "user", "content": "x"}]

@@ -36,11 +36,12 @@ _ALWAYS: Final = Thinking("adaptive", "adaptive")
 """Refuses to be told not to think (migration guides of Fable 5 and Opus 5.5); its effort can be lowered all the same."""
 
 
-def thinking_of(model: str) -> Thinking:
-    """How a model thinks, by whichever platform's name. From the fifth generation on, models do unless they are told not to (thinking guide)."""
-    found = _VERSION.search(model)
+def thinking_of(*names: str) -> Thinking:
+    """How a model thinks, by any of its names on whichever platform. From the fifth generation on, models do unless they are told not to (thinking guide)."""
+    name = " ".join(names)
+    found = _VERSION.search(name)
     if found is None:
-        return _ALWAYS if "claude-mythos-preview" in model else RESTS
+        return _ALWAYS if "claude-mythos-preview" in name else RESTS
     family, version = found[1], (int(found[2]), int(found[3] or 0))
     if version < (5, 0):
         return RESTS
@@ -49,13 +50,12 @@ def thinking_of(model: str) -> Thinking:
     return Thinking("adaptive", "between_tools" if family == "sonnet" and version >= (5, 5) else "disabled")
 
 
-def messages(route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
+def messages(_route: Route, document: Document, clamps: Clamps, names: tuple[str, ...]) -> tuple[Document, tuple[str, ...]]:
     """Lower the parameters of a message request."""
-    thinking = thinking_of(document.get("model") or route.model)
-    return apply(document, clamps, {**_MESSAGES, "reasoning_effort": partial(lower_effort, thinks=thinking)})
+    return apply(document, clamps, {**_MESSAGES, "reasoning_effort": partial(lower_effort, thinks=thinking_of(*names))})
 
 
-def complete(_route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
+def complete(_route: Route, document: Document, clamps: Clamps, _names: tuple[str, ...]) -> tuple[Document, tuple[str, ...]]:
     """Lower the parameters of a legacy completion."""
     return apply(document, clamps, _COMPLETE)
 

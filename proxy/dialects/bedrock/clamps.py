@@ -17,35 +17,35 @@ from proxy.dialects.rewrite import DEFAULT_TEMPERATURE, Bound, apply, bound, bou
 from proxy.dialects.wire.strict import malformed
 
 
-def converse(route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
+def converse(_route: Route, document: Document, clamps: Clamps, names: tuple[str, ...]) -> tuple[Document, tuple[str, ...]]:
     """Lower the parameters of a Converse request."""
-    thinking = anthropic.thinking_of(route.model)
+    thinking = anthropic.thinking_of(*names)
     effort = _effort if thinking is anthropic.RESTS else partial(_claudes_effort, thinks=thinking)
     return apply(document, clamps, {**_CONVERSE, "reasoning_effort": effort})
 
 
-def invoke_model(route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
+def invoke_model(route: Route, document: Document, clamps: Clamps, names: tuple[str, ...]) -> tuple[Document, tuple[str, ...]]:
     """Lower the parameters of an InvokeModel request.
 
     Raises CallerError where a bound can't be set because the vendor's name for the parameter isn't known.
     """
     if invoke.is_claude(route, document):
         lower = anthropic.messages if "messages" in document else anthropic.complete
-        return lower(route, document, clamps)
-    if invoke.is_nova(document):
+        return lower(route, document, clamps, names)
+    if invoke.is_nova(route, document):
         return apply(document, clamps, _NOVA)
     if "messages" in document:
-        return _chat(route, document, clamps)
+        return _chat(route, document, clamps, names)
     document = dict(document)
     return document, tuple(name for name, most in clamps.items() if name in _ANY and _ANY[name](route, document, most))
 
 
-def _chat(route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
+def _chat(route: Route, document: Document, clamps: Clamps, names: tuple[str, ...]) -> tuple[Document, tuple[str, ...]]:
     """Lower the parameters of a vendor that speaks OpenAI's chat; the model stands in the path, so the vendor tells the limit's name."""
     family = vendors.OTHERS.get(vendors.vendor(route.model))
     if "max_tokens" not in clamps or family is None or any(document.get(key) is not None for key in COMMON_LIMITS):
-        return openai.chat(route, document, clamps)
-    document, changed = openai.chat(route, {**document, family.limit: clamps["max_tokens"]}, clamps)
+        return openai.chat(route, document, clamps, names)
+    document, changed = openai.chat(route, {**document, family.limit: clamps["max_tokens"]}, clamps, names)
     return document, ("max_tokens", *changed)
 
 
