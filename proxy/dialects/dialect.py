@@ -46,8 +46,11 @@ class Dialect(Protocol):
     def read(self, route: Route, document: Document, names: Names = NO_NAMES) -> ModelCall:
         """What is asked. Raises CallerError for a wrong type in any field that is read."""
 
-    def clamp(self, route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
-        """The document within the bounds, and the parameters that changed. The argument itself stays as it is."""
+    def clamp(self, route: Route, document: Document, clamps: Clamps, model: str) -> tuple[Document, tuple[str, ...]]:
+        """The document within the bounds, and the parameters that changed. The argument itself stays as it is.
+
+        `model` is the model's canonical name: path and body may know it by an alias, from which nobody tells what it takes.
+        """
 
     def error_body(self, status: int, code: str, message: str, param: str | None, request_id: str, /) -> bytes:
         """The error document that the API's own SDKs turn into their exception."""
@@ -95,7 +98,8 @@ class Endpoint(NamedTuple):
 
 
 Reader = Callable[[Route, Document, Names], ModelCall]
-Clamper = Callable[[Route, Document, Clamps], tuple[Document, tuple[str, ...]]]
+Clamper = Callable[[Route, Document, Clamps, tuple[str, ...]], tuple[Document, tuple[str, ...]]]
+"""The last argument holds all of the model's names, the canonical one first."""
 
 
 class ByEndpoint:
@@ -110,10 +114,13 @@ class ByEndpoint:
         """See `Dialect`."""
         return self._readers[route.endpoint](route, document, names)
 
-    def clamp(self, route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
+    def clamp(self, route: Route, document: Document, clamps: Clamps, model: str) -> tuple[Document, tuple[str, ...]]:
         """See `Dialect`. An endpoint without a clamper has no parameter that could be lowered."""
         clamper = self._clampers.get(route.endpoint)
-        return clamper(route, document, clamps) if clamper else (document, ())
+        if clamper is None:
+            return document, ()
+        in_body = document.get("model")
+        return clamper(route, document, clamps, (model, route.model, in_body if type(in_body) is str else ""))
 
     def error_headers(self, _status: int, _code: str, /) -> Headers:
         """None: SDKs read the status and the body."""

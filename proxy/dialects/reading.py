@@ -17,7 +17,8 @@ from proxy.dialects.wire.strict import malformed
 from proxy.errors import CallerError
 
 MAX_NAME_CHARS: Final = 512
-ORDINARY_TIERS: Final = frozenset({"standard", "default"})
+NO_DEARER: Final = ("default", "standard", "auto", "standard_only", "flex")
+"""Processing tiers that cost no more than the ordinary one, from the least telling name to the most."""
 
 
 def wrong(param: str, expected: str) -> CallerError:
@@ -124,9 +125,9 @@ def switch(document: Document, key: str) -> bool:
 
 
 def tier(*named: str) -> str:
-    """Of several tiers that a request may name, the first that isn't the ordinary one, in lower case; "" when none is named."""
+    """Of several tiers that a request may name, the dearest, in lower case; "" when none is named. Any name but NO_DEARER may be dear."""
     told = [name.lower() for name in named if name]
-    return next((name for name in told if name not in ORDINARY_TIERS), told[0] if told else "")
+    return max(told, key=lambda name: NO_DEARER.index(name) if name in NO_DEARER else len(NO_DEARER)) if told else ""
 
 
 def model(route: Route, document: Document, names: Names) -> str:

@@ -21,7 +21,12 @@ Bound = Callable[[Document, Any], bool]
 """Lowers one parameter in place; True when it changed."""
 
 _RANK: Final = {effort: rank for rank, effort in enumerate(EFFORTS)}
-_INSIDE_TEXT: Final = frozenset({"reasoning_format", "separate_reasoning", "echo"})
+_APART: Final[dict[str, tuple[Any, ...]]] = {
+    "reasoning_format": (None, "parsed", "hidden", "auto", "deepseek"),
+    "separate_reasoning": (None, True),
+    "echo": (None, False),
+}
+"""What leaves the reasoning outside the text (Groq, llama.cpp; SGLang), or the prompt out of it; any other value demands the opposite."""
 _TEMPLATES: Final = ("template", "chat_template")
 _USAGE_ON_REQUEST: Final = frozenset({"chat.completions", "completions"})
 
@@ -33,7 +38,7 @@ def clamp(
 
     The document given is left as it is. Without a change it is returned itself.
     """
-    changed_document, changed = route.dialect.clamp(route, document, clamps)
+    changed_document, changed = route.dialect.clamp(route, document, clamps, call.model)
     if not changed:
         return document, call, ()
     return changed_document, route.read(changed_document, names), changed
@@ -63,8 +68,8 @@ def force_usage(route: Route, document: Document) -> bool:
 
 
 def keep_reasoning_apart(document: Document) -> bool:
-    """Take back, in place, demands to leave the reasoning inside the text (llama.cpp, Groq, SGLang), or to put the prompt before it."""
-    return drop(document, _INSIDE_TEXT)
+    """Take back, in place, demands to leave the reasoning inside the text, from where it can't be removed, or to put the prompt before it."""
+    return drop(document, frozenset(key for key, apart in _APART.items() if key in document and document[key] not in apart))
 
 
 def begins_inside_thought(document: Document, call: ModelCall, *, template_opens: bool) -> bool:

@@ -11,22 +11,24 @@ from aiohttp import web
 from proxy.adapters.traffic.downstream import Downstream, read_body
 from proxy.adapters.traffic.http1 import Head
 from proxy.dialects import body
-from proxy.dialects.batch import Upload
+from proxy.dialects.batch import Upload, read_upload
 from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import Document, Names, Route, RouteKind
 from proxy.dialects.reading import tier
 from proxy.dialects.routes import dialect_for_errors, find_route
 from proxy.dialects.wire.query import check_query
 from proxy.errors import CallerError, Fault
-from proxy.exchange.uploads import LARGE_BYTES, open_upload
 from proxy.policy.ruleset import Ruleset
 from proxy.settings import Caps
 
 UNINSPECTED: Final = "uninspected"
-TIER_HEADERS: Final = frozenset({
-    "x-amzn-bedrock-performanceconfig-latency", "x-amzn-bedrock-service-tier", "x-vertex-ai-llm-shared-request-type",
-})  # fmt: skip
-"""Where Bedrock's InvokeModel and Vertex take what their other APIs have in the body."""
+TIER_HEADERS: Final[dict[str, frozenset[str]]] = {
+    "bedrock": frozenset({"x-amzn-bedrock-performanceconfig-latency", "x-amzn-bedrock-service-tier"}),
+    "gemini": frozenset({"x-vertex-ai-llm-shared-request-type"}),
+}
+"""By dialect, where InvokeModel and Vertex take what their other APIs have in the body. Other APIs read no such header."""
+LARGE_BYTES: Final = 1024 * 1024
+"""From here on a body is read in a thread, so that others are served meanwhile."""
 PLAIN: Final = frozenset({"", "identity"})
 """Other codings may make a small body large."""
 
@@ -64,23 +66,26 @@ async def read(request: web.BaseRequest, down: Downstream, head: Head, route: Ro
         down.send_continue()
     raw = await read_body(request.content, head, cap, caps.body_s)
     waited_s = perf_counter() - began
-    if route.kind is RouteKind.CALL:
-        if len(raw) < LARGE_BYTES and head.content_encoding in PLAIN:
-            return _read_call(raw, head, route, names, caps, waited_s)
-        return await asyncio.to_thread(_read_call, raw, head, route, names, caps, waited_s)
-    if route.kind is RouteKind.UPLOAD:
-        raw = body.decode(raw, head.content_encoding, cap)
-        upload = await open_upload(route, head.content_type, raw, names)
-        return Asked(raw, upload.call, {}, waited_s, upload)
+    if len(raw) < LARGE_BYTES and head.content_encoding in PLAIN:
+        return _read(raw, head, route, names, caps, waited_s)
+    return await asyncio.to_thread(_read, raw, head, route, names, caps, waited_s)
+
+
+def _read(raw: bytes, head: Head, route: Route, names: Names, caps: Caps, waited_s: float) -> Asked:
     if raw and route.kind is RouteKind.METADATA:
         raise CallerError(Fault.MALFORMED, "this endpoint takes no body", "unexpected_body")
-    return Asked(body.decode(raw, head.content_encoding, caps.decoded_bytes), route.bare_call(), {}, waited_s)
+    raw = body.decode(raw, head.content_encoding, caps.upload_bytes if route.kind is RouteKind.UPLOAD else caps.decoded_bytes)
+    if route.kind is RouteKind.CALL:
+        body.check_media_type(head.content_type)
+        document = body.read_json(raw, body.JsonLimits())
+        return Asked(raw, _with_tier(route.read(document, names), head), document, waited_s)
+    if route.kind is RouteKind.UPLOAD:
+        upload = read_upload(route, head.content_type, raw, names)
+        return Asked(raw, upload.call, {}, waited_s, upload)
+    return Asked(raw, route.bare_call(), {}, waited_s)
 
 
-def _read_call(raw: bytes, head: Head, route: Route, names: Names, caps: Caps, waited_s: float) -> Asked:
-    raw = body.decode(raw, head.content_encoding, caps.decoded_bytes)
-    body.check_media_type(head.content_type)
-    document = body.read_json(raw, body.JsonLimits())
-    call = route.read(document, names)
-    told = [value for name, value in head.headers if name in TIER_HEADERS]
-    return Asked(raw, call._replace(service_tier=tier(*told, call.service_tier)) if told else call, document, waited_s)
+def _with_tier(call: ModelCall, head: Head) -> ModelCall:
+    where = TIER_HEADERS.get(call.dialect)
+    told = [value for name, value in head.headers if name in where] if where else ()
+    return call._replace(service_tier=tier(call.service_tier, *told)) if told else call

@@ -15,9 +15,8 @@ from typing import Final, NamedTuple
 from proxy.decide import NOTHING_HELD, Decider, Decision, asks_of
 from proxy.detection.observation import Observation
 from proxy.dialects import rewrite
-from proxy.dialects.batch import Line, Upload, read_upload
+from proxy.dialects.batch import Line, Upload
 from proxy.dialects.call import ModelCall, Usage
-from proxy.dialects.dialect import Names, Route
 from proxy.errors import CallerError, Fault
 from proxy.identity.caller import Caller
 from proxy.limits.ask import Ask
@@ -25,8 +24,6 @@ from proxy.limits.costs import output_estimate
 from proxy.policy.ruleset import AppliedLimit, Ruleset
 from proxy.policy.verdict import Hit, Mode, Refusal
 
-LARGE_BYTES: Final = 1024 * 1024
-"""From here on an upload is read in a thread, so that others are served meanwhile."""
 TURN_S: Final = 0.002
 """How long lines are judged before others get as long: a turn of the loop alone would move each of them one step only."""
 MOST_BUDGETS: Final = 1000
@@ -45,13 +42,6 @@ class Judged(NamedTuple):
 
     decision: Decision
     shown: tuple[ModelCall, ...] = ()
-
-
-async def open_upload(route: Route, content_type: str, raw: bytes, names: Names) -> Upload:
-    """Read what is uploaded; lines are read when they are judged. Raises CallerError."""
-    if len(raw) < LARGE_BYTES:
-        return read_upload(route, content_type, raw, names)
-    return await asyncio.to_thread(read_upload, route, content_type, raw, names)
 
 
 async def decide_upload(decider: Decider, rules: Ruleset, caller: Caller, upload: Upload, observation: Observation, now: float) -> Judged:
@@ -129,7 +119,7 @@ class _Batch:
 
     def _not_in_a_batch(self, line: Line, judged: Decision) -> Refusal | None:
         if judged.clamps:
-            _, lowered = line.route.dialect.clamp(line.route, line.document, judged.clamps)
+            _, lowered = line.route.dialect.clamp(line.route, line.document, judged.clamps, line.call.model)
             if lowered:
                 return _too_high(judged, lowered)
         if judged.strips and (judged.strips - self._strips_of_results() or ("reasoning" in judged.strips and _hides_thought(line))):

@@ -36,6 +36,7 @@ def test_a_model_without_known_parameter_names_must_send_its_own_limit():
             {"messages": [{"role": "user", "content": [{"text": "p"}]}], "system": []},
             ("inferenceConfig", "maxTokens"),
         ),
+        ("amazon.nova-lite-v1%3A0", {"messages": [{"role": "user", "content": [{"text": "p"}]}]}, ("inferenceConfig", "maxTokens")),
         ("anthropic.claude-v2", {"prompt": "\n\nHuman: p"}, ("max_tokens_to_sample",)),
     ],
 )
@@ -67,7 +68,7 @@ def test_a_limit_is_set_under_the_name_that_the_model_takes(model, key):
     assert rewrite.clamp(route, document, route.read(document), {"max_tokens": 9})[0][key] == 9
 
 
-@pytest.mark.parametrize("model", ["gpt-5", "gpt-5.1-codex", "gpt-6-astra"])
+@pytest.mark.parametrize("model", ["gpt-5", "gpt-5.1-codex", "gpt-5.4-pro", "gpt-5.5", "gpt-6-astra"])
 def test_an_effort_is_set_for_models_that_would_choose_more_by_themselves(model):
     for path, read in (("/v1/chat/completions", ("reasoning_effort",)), ("/v1/responses", ("reasoning", "effort"))):
         route = find_route("POST", path)
@@ -101,11 +102,33 @@ def test_thinking_whose_effort_is_left_to_the_api_is_lowered_too(most):
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses"])
-@pytest.mark.parametrize("model", ["gpt-5.1", "gpt-5.2-2025-12-11"])
+@pytest.mark.parametrize("model", ["gpt-5.1", "gpt-5.2-2025-12-11", "gpt-5.4-mini", "gpt-5-chat-latest", "gpt-5.3-chat-latest"])
 def test_no_effort_is_set_for_models_that_rest_by_themselves(path, model):
     route = find_route("POST", path)
     document: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": "x"}], "input": "x"}
     assert rewrite.clamp(route, document, route.read(document), {"reasoning_effort": "low"})[2] == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "document", "model", "lowered"),
+    [
+        ("/openai/deployments/prod/chat/completions", {"messages": []}, "gpt-5", {"max_completion_tokens": 9, "reasoning_effort": "low"}),
+        ("/v1/responses", {"model": "prod", "input": "x"}, "o3", {"max_output_tokens": 9, "reasoning": {"effort": "low"}}),
+        ("/v1/messages", {"model": "prod", "messages": []}, "claude-opus-5", {"max_tokens": 9, "output_config": {"effort": "low"}}),
+        (
+            "/model/prod/converse",
+            {},
+            "claude-opus-5",
+            {"inferenceConfig": {"maxTokens": 9}, "additionalModelRequestFields": {"output_config": {"effort": "low"}}},
+        ),
+    ],
+)
+def test_what_a_model_takes_is_told_by_the_name_that_an_alias_stands_for(path, document, model, lowered):
+    route, names = find_route("POST", path), {"prod": model}
+    if "input" not in document:
+        document = {**document, "messages": BLOCKS if path.endswith("converse") else TALK}
+    call = route.read(document, names)
+    assert rewrite.clamp(route, document, call, {"max_tokens": 9, "reasoning_effort": "low"}, names)[0] == {**document, **lowered}
 
 
 TALK: Any = [{"role": "user", "content": "x"}]
@@ -134,8 +157,39 @@ def test_a_claude_that_thinks_without_being_asked_is_told_how_much(model, more):
         assert (after.reasoning_effort, changed) == ("low", ("reasoning_effort",)), path
         assert rewrite.clamp(route, lowered, after, {"reasoning_effort": "low"})[2] == (), path
         assert rewrite.clamp(route, document, call, {"reasoning_effort": "high"})[2] == (), path
-        off = rewrite.clamp(route, document, call, {"reasoning_effort": "none"})[0]
-        assert off.get("additionalModelRequestFields", off)["thinking"] == {"type": "disabled"}, path
+
+
+LEAST: Any = [
+    ("claude-opus-5", "disabled"), ("claude-sonnet-5-20260101", "disabled"), ("claude-haiku-5-5", "disabled"),
+    ("claude-sonnet-5-5", "between_tools"), ("claude-sonnet-12", "between_tools"),
+    ("claude-opus-5-5", "adaptive"), ("claude-fable-5", "adaptive"), ("claude-mythos-preview", "adaptive"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("model", "least"), LEAST)
+def test_a_claude_that_may_not_think_is_told_the_least_that_it_takes(model, least):
+    """Others than these refuse the request for it."""
+    quiet = {"disabled": ({"type": "disabled"}, None), "between_tools": ({"type": "between_tools"}, "low"), "adaptive": (None, "low")}
+    for path, document in _claude(model):
+        route = find_route("POST", path)
+        off, after, _ = rewrite.clamp(route, document, route.read(document), {"reasoning_effort": "none"})
+        told = off.get("additionalModelRequestFields", off)
+        assert (told.get("thinking"), told.get("output_config", {}).get("effort")) == quiet[least], path
+        assert rewrite.clamp(route, off, after, {"reasoning_effort": "none"})[2] == (), path
+    for path, document in _claude(model, thinking={"type": least}, output_config={"effort": "low"}):
+        route = find_route("POST", path)
+        assert rewrite.clamp(route, document, route.read(document), {"reasoning_effort": "none"})[2] == (), path
+
+
+def test_an_effort_that_a_message_sets_is_read_and_lowered_as_that_of_the_request():
+    for path, document in _claude("claude-fable-5-1", output_config={"effort": "low"})[:2]:
+        document["messages"] = [*TALK, {"role": "system", "content": [], "output_config": {"effort": "max"}}, *TALK]
+        route = find_route("POST", path)
+        call = route.read(document)
+        lowered, after, changed = rewrite.clamp(route, document, call, {"reasoning_effort": "medium"})
+        assert (call.reasoning_effort, after.reasoning_effort, changed) == ("max", "medium", ("reasoning_effort",))
+        assert lowered["messages"] == [*TALK, {"role": "system", "content": [], "output_config": {"effort": "medium"}}, *TALK]
+        assert document["messages"][1]["output_config"] == {"effort": "max"}
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,16 @@ def test_a_limit_is_set_where_an_event_leaves_it_out():
     assert clamp_event({"type": "response.cancel"}, {"max_tokens": 50}, call) == ({"type": "response.cancel"}, ())
 
 
+def test_a_bound_does_not_raise_the_limit_that_the_session_has():
+    session = _session()
+    session.read_event(_event("session.update", session={"max_output_tokens": 20, "temperature": 0.9}))
+    for kind, place in (("session.update", "session"), ("response.create", "response")):
+        event = session.read_event(_event(kind, **{place: {"instructions": "x"}}))
+        assert event is not None
+        assert clamp_event(event.document, {"max_tokens": 50}, event.call) == (event.document, ())
+        assert clamp_event(event.document, {"max_tokens": 10}, event.call)[0][place] == {"instructions": "x", "max_output_tokens": 10}
+
+
 def test_what_a_response_takes_from_its_session_is_lowered_where_bounds_came_later():
     session = _session()
     session.read_event(_event("session.update", session={"reasoning": {"effort": "high"}, "temperature": 1.2}))

@@ -64,7 +64,25 @@ def test_a_raw_prompt_goes_through_no_template_that_could_open_one():
         assert not _begins_inside(path, document, template_opens=True)
 
 
-@pytest.mark.parametrize(("key", "value"), [("reasoning_format", "none"), ("separate_reasoning", False), ("echo", True)])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("reasoning_format", "parsed"),
+        ("reasoning_format", "hidden"),
+        ("reasoning_format", None),
+        ("separate_reasoning", True),
+        ("echo", False),
+    ],
+)
+def test_what_keeps_a_thought_apart_stays_as_it_was_asked(key, value):
+    document = {"prompt": "x", key: value}
+    assert not rewrite.keep_reasoning_apart(document)
+    assert document == {"prompt": "x", key: value}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("reasoning_format", "none"), ("reasoning_format", "raw"), ("separate_reasoning", False), ("echo", True)]
+)
 def test_demands_that_would_hide_a_thought_in_the_text_are_taken_back(key, value):
     document = {"prompt": "x", key: value}
     assert rewrite.keep_reasoning_apart(document)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from proxy.dialects.openai.sampling import ALL_ALTERNATIVES
+from proxy.dialects.openai.sampling import ALL_ALTERNATIVES, BUDGETS
 from proxy.dialects.rewrite import clamp
 from proxy.dialects.routes import find_route
 from proxy.errors import CallerError
@@ -19,6 +19,7 @@ USER = [{"role": "user", "content": "x"}]
     [
         ("/v1/messages", {"messages": USER, "tools": [{"type": "advisor_20260301", "name": "advisor", "model": "claude-opus-5"}]}),
         ("/v1/responses", {"input": "x", "tools": [{"type": "image_generation", "model": "gpt-image-2"}]}),
+        ("/v1/responses", {"input": "x", "tools": [{"type": "image_generation", "model": "gpt-image-2", "function": {}}]}),
         ("/v1/responses", {"input": "x", "tools": [{"type": "image_generation", "svg": {"model": "gpt-6-astra"}}]}),
         ("/v1beta/models/a:generateContent", {"contents": "x", "generationConfig": {"routingConfig": {"manualMode": {"modelName": "b"}}}}),
         (
@@ -53,6 +54,13 @@ def test_a_body_cannot_pass_another_makers_model_off_as_a_claude():
     assert call.max_output_tokens == 9000
     assert clamp(route, document, call, {"max_tokens": 50})[0]["max_gen_len"] == 50
     assert find_route("POST", "/model/my-profile/invoke").read({**document, "max_tokens_to_sample": 7}).max_output_tokens == 7
+
+
+def test_a_budget_without_a_bound_for_one_server_does_not_hide_the_one_for_another():
+    for name in BUDGETS[1:]:
+        document = {"messages": USER, BUDGETS[0]: 50_000, name: -1}
+        call = find_route("POST", "/v1/chat/completions").read(document)
+        assert (call.reasoning, call.reasoning_budget) == (True, 50_000)
 
 
 LIMITS: Any = [

@@ -1,4 +1,4 @@
-"""Proxies that several tests of a module share, and the records that a running proxy writes."""
+"""Proxies that several tests of a module share, the records that a running proxy writes, and messages as they stand on the wire."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from typing import Any
 from proxy.audit.record import Record
 from proxy.settings import Settings
 from tests.conftest import OPEN, Running
+
+EVENTS = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+"""Head of a stream of events."""
 
 
 def recorded(proxy: Running) -> list[Record]:
@@ -56,3 +59,21 @@ class Proxies:
         """Stop them all."""
         for proxy in self._running.values():
             proxy.stop()
+
+
+def json_answer(body: bytes, code: int = 200) -> bytes:
+    """An answer as it stands on the wire."""
+    return b"HTTP/1.1 %d OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % (code, len(body)) + body
+
+
+def chunk(data: bytes) -> bytes:
+    """A piece of a chunked body."""
+    return b"%x\r\n" % len(data) + data + b"\r\n"
+
+
+def chat_request(body: bytes) -> bytes:
+    """A chat completion with this body, as it stands on the wire."""
+    return (
+        b"POST /v1/chat/completions HTTP/1.1\r\nhost: p\r\nauthorization: Bearer k\r\ncontent-type: application/json\r\n"
+        b"content-length: %d\r\n\r\n" % len(body) + body
+    )

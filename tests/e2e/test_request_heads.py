@@ -205,6 +205,13 @@ def test_a_query_cannot_change_how_the_body_is_read_nor_hide_what_of_the_answer_
 
 def test_what_a_query_usually_says_goes_on_as_it_came(front):
     proxy = front()
-    for query in (b"alt=sse&key=k", b"%24alt=json&prettyPrint=false", b"beta=true", b"api-version=2025-04-01", b"alt=SSE"):
+    for query in (
+        b"alt=sse&key=k",
+        b"%24alt=json&prettyPrint=false",
+        b"beta=true",
+        b"api-version=2025-04-01",
+        b"alt=SSE",
+        b"%24alt=json%3Benum-encoding%3Dint",
+    ):
         assert status(proxy.post(CONTENTS, path=GEMINI + b"?" + query)) == 200
         assert proxy.origin.requests[-1].line.split()[1] == GEMINI + b"?" + query

@@ -15,7 +15,7 @@ from proxy.audit.record import Record
 from tests.conftest import OPEN
 from tests.e2e.conftest import Front, read_answer, status
 from tests.e2e.realtime_model import wait_for
-from tests.e2e.sharing import recorded
+from tests.e2e.sharing import EVENTS, chat_request, chunk, json_answer, recorded
 
 BURST = 100_000
 LIMITS = f"""limits:
@@ -35,15 +35,6 @@ WRITTEN = 100
 FINISH = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
 USAGE = b'data: {"choices":[],"usage":{"prompt_tokens":11,"completion_tokens":7,"total_tokens":18}}\n\n'
 DONE = b"data: [DONE]\n\n"
-EVENTS = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-
-
-def _json(body: bytes, code: int = 200) -> bytes:
-    return b"HTTP/1.1 %d OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % (code, len(body)) + body
-
-
-def _chunk(data: bytes) -> bytes:
-    return b"%x\r\n" % len(data) + data + b"\r\n"
 
 
 class Way(NamedTuple):
@@ -57,25 +48,18 @@ class Way(NamedTuple):
 
 
 WAYS = {
-    "a whole answer": Way(WHOLE, _json(ANSWER), "allowed", 18),
-    "a whole answer that tells no usage": Way(WHOLE, _json(b'{"choices":[]}'), "allowed", INPUT, estimated=True),
-    "an error of the model": Way(WHOLE, _json(b'{"error":{}}', 500), "allowed", 0),
-    "a stream": Way(STREAM, EVENTS + _chunk(CONTENT) + _chunk(FINISH) + _chunk(USAGE) + _chunk(DONE) + b"0\r\n\r\n", "allowed", 18),
-    "a stream that tells no usage": Way(STREAM, EVENTS + _chunk(CONTENT) + _chunk(DONE) + b"0\r\n\r\n", "allowed", INPUT + WRITTEN, True),
-    "a stream that breaks off": Way(STREAM, EVENTS + _chunk(CONTENT), "upstream_error", INPUT + WRITTEN, estimated=True),
+    "a whole answer": Way(WHOLE, json_answer(ANSWER), "allowed", 18),
+    "a whole answer that tells no usage": Way(WHOLE, json_answer(b'{"choices":[]}'), "allowed", INPUT, estimated=True),
+    "an error of the model": Way(WHOLE, json_answer(b'{"error":{}}', 500), "allowed", 0),
+    "a stream": Way(STREAM, EVENTS + chunk(CONTENT) + chunk(FINISH) + chunk(USAGE) + chunk(DONE) + b"0\r\n\r\n", "allowed", 18),
+    "a stream that tells no usage": Way(STREAM, EVENTS + chunk(CONTENT) + chunk(DONE) + b"0\r\n\r\n", "allowed", INPUT + WRITTEN, True),
+    "a stream that breaks off": Way(STREAM, EVENTS + chunk(CONTENT), "upstream_error", INPUT + WRITTEN, estimated=True),
     "no answer": Way(WHOLE, b"", "upstream_error", 0),
     "half a head": Way(WHOLE, b"HTTP/1.1 200 OK\r\nconte", "upstream_error", 0),
     "no HTTP": Way(WHOLE, b"SMTP\r\n\r\n", "upstream_error", 0),
-    "half a body": Way(WHOLE, _json(ANSWER)[:-5], "upstream_error", INPUT + -(-(len(ANSWER) - 5) // 3), estimated=True),
+    "half a body": Way(WHOLE, json_answer(ANSWER)[:-5], "upstream_error", INPUT + -(-(len(ANSWER) - 5) // 3), estimated=True),
     "a refusal": Way(WHOLE.replace(b"{", b'{"n": 3,', 1), b"", "refused", 0),
 }
-
-
-def _request(body: bytes) -> bytes:
-    return (
-        b"POST /v1/chat/completions HTTP/1.1\r\nhost: p\r\nauthorization: Bearer k\r\ncontent-type: application/json\r\n"
-        b"content-length: %d\r\n\r\n" % len(body) + body
-    )
 
 
 def _left(proxy: Front) -> int:
@@ -94,7 +78,7 @@ def _front(front: Callable[..., Front], script: Any, **upstream: Any) -> tuple[F
 
 
 def _models(connection: socket.socket) -> bool:
-    connection.sendall(_json(b'{"data":[]}'))
+    connection.sendall(json_answer(b'{"data":[]}'))
     return True
 
 
@@ -106,70 +90,15 @@ def test_each_way_out_gives_its_place_back_and_is_charged_what_it_cost(front, wa
 
     proxy, records = _front(front, script)
     for turn in (1, 2, 3):
-        proxy.raw(_request(way.body))
+        proxy.raw(chat_request(way.body))
         assert _left(proxy) == pytest.approx(BURST - way.cost * turn, abs=1)
     told = [record for record in records if record.method == "POST"]
     assert [record.outcome for record in told] == [way.outcome] * 3
     assert {record.usage.estimated for record in told} == {way.estimated}
 
 
-@pytest.mark.parametrize(("tier", "dollars"), [("", 2.0), ("flex", 2.0), ("priority", 4.0)])
-def test_a_tier_named_in_a_header_is_a_fact_and_has_its_price(front, tier, dollars):
-    policies = {**OPEN, "l.yaml": """prices: {default: {input: 100000, output: 100000}, tiers: {priority: 2}}
-limits:
-  - {id: limits.money, per: [account.id], count: usd, rate: 1/1h, burst: 100}
-rules:
-  - {id: terms.tier, when: request.service_tier == 'priority', then: {tag: [dear]}}
-"""}  # fmt: skip
-
-    def script(connection: socket.socket, request: bytes) -> bool:
-        connection.sendall(_json(b'{"type":"message","content":[],"stop_reason":"end_turn","usage":{"input_tokens":12,"output_tokens":8}}'))
-        return False
-
-    proxy = front(script, policies=policies)
-    records = recorded(proxy.proxy)
-    asked = _request(b'{"anthropic_version":"bedrock-2023-05-31","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}')
-    asked = asked.replace(b"/v1/chat/completions", b"/model/anthropic.claude-x/invoke")
-    told = [proxy.raw(asked.replace(b"host: p", b"host: p\r\nx-amzn-bedrock-service-tier: " + tier.encode())) for _ in range(2)]
-    first, second = (int(answer.decode().partition('"limits.money";r=')[2].partition(";")[0]) for answer in told)
-    assert first - second == pytest.approx(dollars * 100, abs=1)
-    assert ["dear" in record.tags for record in records] == [tier == "priority"] * 2
-
-
-@pytest.mark.parametrize("kind", ["whole", "stream", "cut off"])
-def test_what_came_from_the_cache_and_what_was_written_to_it_has_its_own_price(front, kind):
-    policies = {**OPEN, "l.yaml": """prices: {default: {input: 1000, output: 1000, cached_input: 100, cache_write: 1250, cache_write_long: 2000}}
-limits:
-  - {id: limits.money, per: [account.id], count: usd, rate: 1/1h, burst: 100}
-"""}  # fmt: skip
-    usage = {"input_tokens": 3, "cache_read_input_tokens": 9000, "cache_creation_input_tokens": 1000, "output_tokens": 1,
-             "cache_creation": {"ephemeral_5m_input_tokens": 600, "ephemeral_1h_input_tokens": 400}}  # fmt: skip
-    start = f'event: message_start\ndata: {{"type":"message_start","message":{{"usage":{json.dumps(usage)}}}}}\n\n'.encode()
-    delta = b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":1}}\n\n'
-    sent = {
-        "whole": _json(json.dumps({"type": "message", "content": [], "stop_reason": "end_turn", "usage": usage}).encode()),
-        "stream": EVENTS + _chunk(start) + _chunk(delta) + b"0\r\n\r\n",
-        "cut off": EVENTS + _chunk(start),
-    }[kind]
-
-    def script(connection: socket.socket, request: bytes) -> bool:
-        connection.sendall(sent)
-        return False
-
-    proxy = front(script, policies=policies)
-    records = recorded(proxy.proxy)
-    body = {"model": "claude-x", "max_tokens": 9, "stream": kind != "whole", "messages": [{"role": "user", "content": "hi"}]}
-    asked = _request(json.dumps(body).encode()).replace(b"/v1/chat/completions", b"/v1/messages")
-    told = [proxy.raw(asked) for _ in range(2)]
-    first, second = (int(answer.decode().partition('"limits.money";r=')[2].partition(";")[0]) for answer in told)
-    assert first - second == pytest.approx(100 * (0.003 + 0.9 + 0.6 * 1.25 + 0.4 * 2 + 0.001), abs=2)
-    assert {(told.usage.input_tokens, told.usage.cached_tokens, told.usage.cache_write_tokens) for told in records} == {
-        (10_003, 9000, 1000)
-    }
-
-
 def test_tokens_that_bedrock_tells_in_headers_are_what_the_answer_costs(front):
-    answer = _json(b'{"embedding":[0.5]}').replace(
+    answer = json_answer(b'{"embedding":[0.5]}').replace(
         b"\r\n\r\n", b"\r\nx-amzn-bedrock-input-token-count: 11\r\nx-amzn-bedrock-output-token-count: 7\r\n\r\n", 1
     )
 
@@ -178,7 +107,7 @@ def test_tokens_that_bedrock_tells_in_headers_are_what_the_answer_costs(front):
         return False
 
     proxy, records = _front(front, script)
-    asked = _request(b'{"inputText":"hello"}').replace(b"/v1/chat/completions", b"/model/amazon.titan-embed-text-v2/invoke")
+    asked = chat_request(b'{"inputText":"hello"}').replace(b"/v1/chat/completions", b"/model/amazon.titan-embed-text-v2/invoke")
     proxy.raw(asked)
     assert [(record.dialect, record.usage.input_tokens, record.usage.output_tokens) for record in records] == [("bedrock", 11, 7)]
     assert _left(proxy) == pytest.approx(BURST - 18, abs=1)
@@ -199,11 +128,11 @@ def test_tokens_that_bedrock_tells_in_headers_are_what_the_answer_costs(front):
 )
 def test_pictures_and_sound_that_tell_no_usage_cost_what_was_reserved_for_them(front, path, body, answer, output):
     def script(connection: socket.socket, request: bytes) -> bool:
-        connection.sendall(_json(answer))
+        connection.sendall(json_answer(answer))
         return False
 
     proxy, records = _front(front, script)
-    proxy.raw(_request(body).replace(b"/v1/chat/completions", path.encode()))
+    proxy.raw(chat_request(body).replace(b"/v1/chat/completions", path.encode()))
     assert [(record.usage.output_tokens, record.usage.estimated) for record in records] == [(output, True)]
     assert _left(proxy) == pytest.approx(BURST - output - records[0].usage.input_tokens, abs=1)
 
@@ -214,12 +143,12 @@ def test_output_reserved_while_a_stream_ran_is_replaced_by_what_the_model_counts
     usage = b'data: {"choices":[],"usage":{"prompt_tokens":11,"completion_tokens":%d}}\n\n' % told
 
     def script(connection: socket.socket, request: bytes) -> bool:
-        connection.sendall(EVENTS + _chunk(CONTENT) * (written // WRITTEN) + _chunk(FINISH) + _chunk(usage) + _chunk(DONE) + b"0\r\n\r\n")
+        connection.sendall(EVENTS + chunk(CONTENT) * (written // WRITTEN) + chunk(FINISH) + chunk(usage) + chunk(DONE) + b"0\r\n\r\n")
         return False
 
     proxy, _ = _front(front, script)
     for turn in (1, 2):
-        proxy.raw(_request(STREAM.replace(b'"max_tokens": 5000, ', b"")))
+        proxy.raw(chat_request(STREAM.replace(b'"max_tokens": 5000, ', b"")))
         assert _left(proxy) == pytest.approx(BURST - (11 + told) * turn, abs=1)
 
 
@@ -227,7 +156,7 @@ def test_output_reserved_while_a_stream_ran_is_replaced_by_what_the_model_counts
     ("body", "begun", "cost"),
     [
         pytest.param(WHOLE, b"", INPUT, id="before the answer"),
-        pytest.param(STREAM, EVENTS + _chunk(CONTENT), INPUT + WRITTEN, id="in the middle of a stream"),
+        pytest.param(STREAM, EVENTS + chunk(CONTENT), INPUT + WRITTEN, id="in the middle of a stream"),
     ],
 )
 def test_a_client_that_leaves_pays_for_what_was_sent_and_written(front, body, begun, cost):
@@ -244,7 +173,7 @@ def test_a_client_that_leaves_pays_for_what_was_sent_and_written(front, body, be
 
     proxy, records = _front(front, script)
     client = proxy.connect()
-    client.sendall(_request(body))
+    client.sendall(chat_request(body))
     assert asked.wait(30)
     if begun:
         data = b""
@@ -264,7 +193,7 @@ def test_a_client_that_leaves_before_its_request_was_sent_pays_nothing(serve):
         ))  # fmt: skip
         records = recorded(proxy)
         with socket.create_connection(proxy.address) as client:
-            client.sendall(_request(WHOLE))
+            client.sendall(chat_request(WHOLE))
             connection, _ = silent.accept()
         with connection:
             while connection.recv(65536):
@@ -277,7 +206,7 @@ def test_a_silent_upstream_costs_nothing(front):
     over = threading.Event()
     proxy, records = _front(front, lambda connection, request: over.wait(30) and False, read_s=0.3)
     with proxy.connect() as client:
-        client.sendall(_request(WHOLE))
+        client.sendall(chat_request(WHOLE))
         assert status(read_answer(client)) == 504
     over.set()
     assert _left(proxy) == pytest.approx(BURST, abs=1)
@@ -287,7 +216,7 @@ def test_a_silent_upstream_costs_nothing(front):
 def test_a_fault_of_our_own_gives_everything_back(front, monkeypatch):
     monkeypatch.setattr("proxy.handler.relay", lambda outgoing, down, record: 1 / 0)
     proxy, records = _front(front, lambda connection, request: False)
-    assert status(proxy.raw(_request(WHOLE))) == 500
+    assert status(proxy.raw(chat_request(WHOLE))) == 500
     monkeypatch.undo()
     assert _left(proxy) == pytest.approx(BURST, abs=1)
     assert records[0].outcome == "error"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from proxy.dialects.dialect import Clamps, Document, Route
 from proxy.dialects.openai.lowering.effort import lower_template
@@ -19,21 +19,43 @@ DEFAULT_EFFORT: Final = "high"
 _ADAPTIVE: Final = frozenset({"adaptive", "between_tools"})
 """Kinds of thinking that take an effort in place of a budget."""
 
-_BY_ITSELF: Final = re.compile(r"claude-(?:[a-z]+-(?:[5-9]|[1-9][0-9])(?![0-9])|mythos-preview)")
-"""From the fifth generation on, models think unless they are told not to (thinking guide)."""
+_VERSION: Final = re.compile(r"claude-([a-z]+)-([0-9]{1,2})(?:-([0-9]{1,2}))?(?![0-9])")
 
 
-def thinks_by_itself(model: str) -> bool:
-    """Whether a model, by whichever platform's name, thinks where a request says nothing about it."""
-    return _BY_ITSELF.search(model) is not None
+class Thinking(NamedTuple):
+    """Kinds of thinking."""
+
+    unasked: str
+    """What a model does where the request says nothing about it."""
+    least: str
+    """The least that it can be told to do."""
 
 
-def messages(route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
+RESTS: Final = Thinking("disabled", "disabled")
+_ALWAYS: Final = Thinking("adaptive", "adaptive")
+"""Refuses to be told not to think (migration guides of Fable 5 and Opus 5.5); its effort can be lowered all the same."""
+
+
+def thinking_of(*names: str) -> Thinking:
+    """How a model thinks, by any of its names on whichever platform. From the fifth generation on, models do unless they are told not to (thinking guide)."""
+    name = " ".join(names)
+    found = _VERSION.search(name)
+    if found is None:
+        return _ALWAYS if "claude-mythos-preview" in name else RESTS
+    family, version = found[1], (int(found[2]), int(found[3] or 0))
+    if version < (5, 0):
+        return RESTS
+    if family in {"fable", "mythos"} or (family == "opus" and version >= (5, 5)):
+        return _ALWAYS
+    return Thinking("adaptive", "between_tools" if family == "sonnet" and version >= (5, 5) else "disabled")
+
+
+def messages(_route: Route, document: Document, clamps: Clamps, names: tuple[str, ...]) -> tuple[Document, tuple[str, ...]]:
     """Lower the parameters of a message request."""
-    return apply(document, clamps, _THINKING if thinks_by_itself(document.get("model") or route.model) else _MESSAGES)
+    return apply(document, clamps, {**_MESSAGES, "reasoning_effort": partial(lower_effort, thinks=thinking_of(*names))})
 
 
-def complete(_route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
+def complete(_route: Route, document: Document, clamps: Clamps, _names: tuple[str, ...]) -> tuple[Document, tuple[str, ...]]:
     """Lower the parameters of a legacy completion."""
     return apply(document, clamps, _COMPLETE)
 
@@ -66,23 +88,42 @@ def lower_budget(document: Document, key: str, most: int) -> bool:
     return True
 
 
-def lower_effort(document: Document, most: str, unasked: str = "disabled") -> bool:
-    """Lower `output_config.effort`. The API has no effort "none": thinking is switched off instead, and the effort left at low.
+def least_effort(most: str) -> str:
+    """What the API has for an effort: none below low."""
+    return "low" if most in {"none", "minimal"} else most
 
-    `unasked` is the kind of thinking that a model does where the request says nothing about it.
+
+def lower_effort(document: Document, most: str, thinks: Thinking = RESTS, *, told: bool = False) -> bool:
+    """Lower `output_config.effort`, of the request and of its messages. "none" becomes the least thinking that the model can be told, at low.
+
+    `told`: the request says an effort in a place of another API.
     """
     changed = lower_template(document, most)
-    thinking = document.get("thinking")
-    kind = thinking.get("type", "disabled") if type(thinking) is dict else unasked
-    least = "low" if most in {"none", "minimal"} else most
-    if most == "none" and kind != "disabled":
-        document["thinking"] = {"type": "disabled"}
-        bound_effort(document, "effort", least, inside="output_config")
-        return True
-    if kind in _ADAPTIVE and (document.get("output_config") or {}).get("effort") is None and lowered(DEFAULT_EFFORT, least):
+    asked = document.get("thinking")
+    kind = asked.get("type", "disabled") if type(asked) is dict else thinks.unasked
+    least = least_effort(most)
+    changed = _lower_messages(document, least) or changed
+    if most == "none" and kind not in {"disabled", thinks.least}:
+        kind = thinks.least
+        document["thinking"] = {"type": kind}
+        changed = True
+    told = told or (document.get("output_config") or {}).get("effort") is not None
+    if kind in _ADAPTIVE and not told and lowered(DEFAULT_EFFORT, least):
         nested(document, "output_config")["effort"] = least
         return True
     return bound_effort(document, "effort", least, inside="output_config") or changed
+
+
+def _lower_messages(document: Document, most: str) -> bool:
+    """Lower the effort that a message sets for the turns behind it."""
+    messages = document.get("messages")
+    if type(messages) is not list:
+        return False
+    copies = [dict(message) if "output_config" in message else message for message in messages]
+    over = [bound_effort(copy, "effort", most, inside="output_config") for copy in copies]
+    if any(over):
+        document["messages"] = copies
+    return any(over)
 
 
 _MESSAGES: Final[dict[str, Bound]] = {
@@ -91,5 +132,4 @@ _MESSAGES: Final[dict[str, Bound]] = {
     "max_tokens": _max_tokens,
     "reasoning_budget": _budget,
 }
-_THINKING: Final[dict[str, Bound]] = {**_MESSAGES, "reasoning_effort": partial(lower_effort, unasked="adaptive")}
 _COMPLETE: Final[dict[str, Bound]] = {"temperature": _temperature, "max_tokens": _max_tokens_to_sample}

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from proxy.dialects import reading
 from proxy.dialects.dialect import Document
-from proxy.dialects.reading import Prompt, fields, text, wrong
+from proxy.dialects.reading import Prompt, fields, inner, text, wrong
 
 ROLES: Final = {"user": "user", "assistant": "assistant", "system": "system"}
 
@@ -16,8 +16,8 @@ _OPAQUE: Final = frozenset(
 """Parts of a block that hold no words."""
 
 
-def message(prompt: Prompt, value: Any) -> None:
-    """Read one message."""
+def message(prompt: Prompt, value: Any) -> str:
+    """Read one message; returns the effort that it sets for the turns behind it."""
     document = fields(value, "messages")
     role = reading.role(document, ROLES)
     content = document.get("content")
@@ -27,6 +27,7 @@ def message(prompt: Prompt, value: Any) -> None:
     else:
         prompt.turns += role == "user" and not _only_results(content)
         blocks(prompt, role, content)
+    return text(inner(document, "output_config"), "effort") if "output_config" in document else ""
 
 
 def _only_results(content: Any) -> bool:

@@ -25,15 +25,14 @@ def read(route: Route, document: Document, names: Names) -> ModelCall:
     messages = items(document, "messages")
     if not messages:
         raise wrong("messages", "a list with at least one message")
-    for message in messages:
-        content.message(prompt, message)
+    efforts = [content.message(prompt, message) for message in messages]
     for tool in items(document, "tools"):
         content.tool(prompt, tool)
     asked, budget = _thinking(document.get("thinking"))
-    effort = ""
+    effort = sampling.highest(*efforts) if any(efforts) else ""
     if not _PLAIN.issuperset(document):
-        more, effort = _rare(prompt, document)
-        asked = asked or more
+        more, told = _rare(prompt, document)
+        asked, effort = asked or more, sampling.highest(effort, told)
     return ModelCall(  # by position: keywords would double the cost of building it
         route.dialect.name,
         route.endpoint,

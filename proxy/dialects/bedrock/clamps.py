@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from proxy.dialects.anthropic import clamps as anthropic
@@ -16,33 +17,35 @@ from proxy.dialects.rewrite import DEFAULT_TEMPERATURE, Bound, apply, bound, bou
 from proxy.dialects.wire.strict import malformed
 
 
-def converse(route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
+def converse(_route: Route, document: Document, clamps: Clamps, names: tuple[str, ...]) -> tuple[Document, tuple[str, ...]]:
     """Lower the parameters of a Converse request."""
-    return apply(document, clamps, _CLAUDE if anthropic.thinks_by_itself(route.model) else _CONVERSE)
+    thinking = anthropic.thinking_of(*names)
+    effort = _effort if thinking is anthropic.RESTS else partial(_claudes_effort, thinks=thinking)
+    return apply(document, clamps, {**_CONVERSE, "reasoning_effort": effort})
 
 
-def invoke_model(route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
+def invoke_model(route: Route, document: Document, clamps: Clamps, names: tuple[str, ...]) -> tuple[Document, tuple[str, ...]]:
     """Lower the parameters of an InvokeModel request.
 
     Raises CallerError where a bound can't be set because the vendor's name for the parameter isn't known.
     """
     if invoke.is_claude(route, document):
         lower = anthropic.messages if "messages" in document else anthropic.complete
-        return lower(route, document, clamps)
-    if invoke.is_nova(document):
+        return lower(route, document, clamps, names)
+    if invoke.is_nova(route, document):
         return apply(document, clamps, _NOVA)
     if "messages" in document:
-        return _chat(route, document, clamps)
+        return _chat(route, document, clamps, names)
     document = dict(document)
     return document, tuple(name for name, most in clamps.items() if name in _ANY and _ANY[name](route, document, most))
 
 
-def _chat(route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
+def _chat(route: Route, document: Document, clamps: Clamps, names: tuple[str, ...]) -> tuple[Document, tuple[str, ...]]:
     """Lower the parameters of a vendor that speaks OpenAI's chat; the model stands in the path, so the vendor tells the limit's name."""
     family = vendors.OTHERS.get(vendors.vendor(route.model))
     if "max_tokens" not in clamps or family is None or any(document.get(key) is not None for key in COMMON_LIMITS):
-        return openai.chat(route, document, clamps)
-    document, changed = openai.chat(route, {**document, family.limit: clamps["max_tokens"]}, clamps)
+        return openai.chat(route, document, clamps, names)
+    document, changed = openai.chat(route, {**document, family.limit: clamps["max_tokens"]}, clamps, names)
     return document, ("max_tokens", *changed)
 
 
@@ -68,16 +71,19 @@ def _effort(document: Document, most: str) -> bool:
     return bound_effort(document, "effort", most, inside="outputConfig") | _makers_effort(_extra(document), most)
 
 
-def _claudes_effort(document: Document, most: str) -> bool:
+def _claudes_effort(document: Document, most: str, thinks: anthropic.Thinking) -> bool:
     """Lower the effort of a Claude that thinks by itself, also where nothing asks for thinking."""
-    changed = _effort(document, most)
-    if most != "none" and (document.get("outputConfig") or {}).get("effort") is not None:
-        return changed
+    changed = bound_effort(document, "effort", anthropic.least_effort(most), inside="outputConfig")
+    told = (document.get("outputConfig") or {}).get("effort") is not None
     extra = dict(document.get(EXTRA) or {})
-    if not anthropic.lower_effort(extra, most, unasked="adaptive"):
-        return changed
-    document[EXTRA] = extra
-    return True
+    asked = extra.pop("thinking", None)  # which other makers' models can be told to leave
+    lowered = _makers_effort(extra, most)
+    if asked is not None:
+        extra["thinking"] = asked
+    if anthropic.lower_effort(extra, most, thinks, told=told) or lowered:
+        document[EXTRA] = extra
+        return True
+    return changed
 
 
 def _makers_effort(place: Document, most: str) -> bool:
@@ -116,9 +122,6 @@ _CONVERSE: Final[dict[str, Bound]] = {
     "reasoning_effort": _effort,
     "reasoning_budget": _budget,
 }
-
-
-_CLAUDE: Final[dict[str, Bound]] = {**_CONVERSE, "reasoning_effort": _claudes_effort}
 
 
 def _with_extra(beside: Bound, extra: Bound) -> Bound:

@@ -21,7 +21,7 @@ def read(route: Route, document: Document, names: Names) -> ModelCall:
     if is_claude(route, document):
         reader = anthropic.read if "messages" in document else anthropic.complete
         return reader(route, document, names)._replace(stream=route.stream)
-    if is_nova(document):
+    if is_nova(route, document):
         return _nova(route, document, names)
     if "messages" in document:
         return chat.read(route, document, names)._replace(stream=route.stream)
@@ -34,8 +34,10 @@ def is_claude(route: Route, document: Document) -> bool:
     return made_by == "anthropic" or (not made_by and "anthropic_version" in document)
 
 
-def is_nova(document: Document) -> bool:
+def is_nova(route: Route, document: Document) -> bool:
     """Amazon's Nova takes Converse's content, which has no `type`, and its parameters in `inferenceConfig`."""
+    if vendor(route.model) == "amazon":
+        return "messages" in document
     return "messages" in document and ("inferenceConfig" in document or "schemaVersion" in document or type(document.get("system")) is list)
 
 

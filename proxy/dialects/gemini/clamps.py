@@ -9,7 +9,7 @@ from proxy.dialects.gemini.content import spelling
 from proxy.dialects.rewrite import DEFAULT_TEMPERATURE, Bound, apply, bound, bound_or_set, lowered
 
 
-def generate(_route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
+def generate(_route: Route, document: Document, clamps: Clamps, _names: tuple[str, ...]) -> tuple[Document, tuple[str, ...]]:
     """Lower the parameters of a generation request."""
     document = dict(document)
     key = _key(document, "generationConfig")

@@ -10,7 +10,7 @@ from proxy.dialects.rewrite import DEFAULT_TEMPERATURE, Bound, apply, bound, bou
 _LOGPROBS: Final = ("logprobs", "top_logprobs")
 
 
-def generate(_route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
+def generate(_route: Route, document: Document, clamps: Clamps, _names: tuple[str, ...]) -> tuple[Document, tuple[str, ...]]:
     """Lower the parameters of a request. The default temperature is the model's own, 0.8 unless it says otherwise."""
     return apply(document, clamps, _BOUNDS)
 

@@ -125,7 +125,7 @@ def tool(prompt: Prompt, value: Any) -> None:
     named = document if inside is None else fields(inside, "tools.function")
     name = text(named, "name") or text(document, "server_label") or text(document, "type")
     prompt.offer(name, document)
-    if inside is None:
+    if document.get("type") != "function":
         _run_by_the_server(prompt, document)
 
 
@@ -139,3 +139,7 @@ def _run_by_the_server(prompt: Prompt, tool: Document) -> None:
         prompt.unseen += 1
     elif container is not None:
         prompt.unseen += len(items(fields(container, "tools.container"), "file_ids"))
+    shell = tool.get("environment")
+    if type(shell) is dict and shell.get("type") != "local":  # that of a computer is a name
+        fields(shell, "tools.environment")
+        prompt.unseen += ("container_id" in shell) + len(items(shell, "file_ids")) + len(items(shell, "skills"))

@@ -54,7 +54,7 @@ def answers(document: Document) -> int:
 
 def output_limit(document: Document, names: tuple[str, ...] = COMMON_LIMITS) -> int:
     """The output limit; 0 where none of `names` gives one, since any other is a limit to some servers only."""
-    most = limit(document, *dict.fromkeys((*names, *OUTPUT_LIMITS)))
+    most = limit(document, *OUTPUT_LIMITS, *names)
     return most if any(document.get(name) is not None for name in names) else 0
 
 
@@ -76,15 +76,15 @@ def reasoning(document: Document) -> Reasoning:
         return NO_REASONING
     effort = text(document, "reasoning_effort")
     nested = document.get("reasoning")
-    budget = limit(document, *BUDGETS)
+    budget = max(limit(document, name) for name in BUDGETS)  # one without a bound, told to some other server, takes none from the rest
     enabled, included = switch(document, "enable_thinking"), switch(document, "include_reasoning")
     asked = enabled or included
     if nested is not None:
         inside = fields(nested, "reasoning")
         effort = highest(effort, text(inside, "effort"))
         budget = max(budget, limit(inside, "max_tokens"))
-        told = text(inside, "summary"), text(inside, "generate_summary"), text(inside, "mode").replace("standard", "")
-        asked = any([asked, switch(inside, "enabled"), *told])
+        told = text(inside, "summary"), text(inside, "generate_summary")
+        asked = any([asked, switch(inside, "enabled"), *told, text(inside, "mode") not in {"", "standard"}])
     thinking = document.get("thinking")
     if thinking is not None:
         more, tokens = _thinking(thinking)

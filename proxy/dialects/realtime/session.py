@@ -149,24 +149,24 @@ def _output_limit(settings: Document, before: int) -> int:
 def clamp_event(document: Document, clamps: Clamps, call: ModelCall) -> tuple[Document, tuple[str, ...]]:
     """The event within the bounds, and the parameters that changed. `call` is what the event asks for, the session's settings included.
 
-    A response that leaves a parameter out takes the session's, which may have been set when other bounds held.
+    What an event leaves out is the session's, which may have been set when other bounds held: it is lowered, and never raised to a bound.
     """
     place = SETTINGS.get(document["type"])
     if place is None:
         return document, ()
-    settings = document.get(place) or {}
-    if document["type"] == "response.create":
-        settings = _with_inherited(settings, call)
-    settings, changed = apply(settings, clamps, _BOUNDS)
+    settings, changed = apply(_with_inherited(document.get(place) or {}, clamps, call), clamps, _BOUNDS)
     return ({**document, place: settings}, changed) if changed else (document, ())
 
 
-def _with_inherited(settings: Document, call: ModelCall) -> Document:
+def _with_inherited(settings: Document, clamps: Clamps, call: ModelCall) -> Document:
+    """The settings with what they leave out of the bounded parameters."""
     settings = dict(settings)
-    if settings.get("temperature") is None and call.temperature is not None:
+    if "max_tokens" in clamps and call.max_output_tokens and all(settings.get(key) is None for key in _OUTPUT_LIMITS):
+        settings[_OUTPUT_LIMITS[0]] = call.max_output_tokens
+    if "temperature" in clamps and settings.get("temperature") is None and call.temperature is not None:
         settings["temperature"] = call.temperature
     reasoning = settings.get("reasoning") or {}
-    if reasoning.get("effort") is None and call.reasoning_effort:
+    if "reasoning_effort" in clamps and reasoning.get("effort") is None and call.reasoning_effort:
         settings["reasoning"] = {**reasoning, "effort": call.reasoning_effort}
     return settings
 

@@ -16,6 +16,7 @@ _REFUSED: Final = frozenset({"ct", "httpmethod", "httpheaders", "fields", "callb
 """Another media type, method or headers; the parts of an answer without those that tell reasoning and cost; an answer that is no JSON."""
 _FORM: Final = "alt"
 _FORMS: Final = frozenset({"json", "sse"})
+"""Google's generated clients ask for `json;enum-encoding=int`."""
 _MASK: Final = "x-goog-fieldmask"
 _PAIRS: Final = re.compile("[&;]")
 
@@ -28,7 +29,7 @@ def check_query(query: str, headers: Sequence[tuple[str, str]]) -> None:
     for pair in _PAIRS.split(query) if query else ():
         written, _, value = pair.partition("=")
         name = unquote_plus(written).lower().removeprefix("$")
-        if name in _REFUSED or (name == _FORM and unquote_plus(value).lower() not in _FORMS):
+        if name in _REFUSED or (name == _FORM and unquote_plus(value).lower().partition(";")[0] not in _FORMS):
             raise _refusal(name)
 
 

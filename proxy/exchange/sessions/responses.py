@@ -77,7 +77,7 @@ class Responses:
     def opening_events(self) -> list[bytes]:
         """What the model endpoint is told first: bounds for responses that it begins by itself."""
         event = {"type": "session.update", "session": {"type": "realtime"}}
-        document, changed = clamp_event(event, self._opened.clamps, self._opened.call)
+        document, changed = clamp_event(event, self._opened.clamps, self._session.call)
         return [orjson.dumps(document)] if changed else []
 
     async def asked(self, message: bytes) -> bytes | End:

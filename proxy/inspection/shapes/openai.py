@@ -127,7 +127,9 @@ class ChatStripper:
             changed = self._thoughts.untag_piece(holder, key, choice.get("index", 0), last=_ends(choice))
         else:
             changed = self._thoughts.untag(holder, key)
-        return changed and (drop(choice, LOGPROB_KEYS) or True)
+        if changed:
+            drop(choice, LOGPROB_KEYS)
+        return changed
 
     def _envelope(self, holder: Json) -> bool:
         changed = self._logprobs and drop(holder, LOGPROB_KEYS)

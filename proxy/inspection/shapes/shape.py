@@ -145,10 +145,8 @@ class LeadingThought:
                 self._held = self._held[1 - max(map(len, self._closings)) :]
                 return ""
             at, closing = min(ends)
-            self._closings, self._held = (
-                (),
-                self._held[at + len(closing) :],
-            )  # which may open with another one: some servers wrap every piece
+            self._closings = ()
+            self._held = self._held[at + len(closing) :]  # which may open with another one: some servers wrap every piece
 
     def end(self) -> str:
         """What was held back and turned out to be no tag."""

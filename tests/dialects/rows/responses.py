@@ -72,6 +72,13 @@ _PROBES: dict[str, tuple[Probe, ...]] = {
         Probe(("tools",), [{"type": "file_search", "vector_store_ids": ["vs_1", "vs_2"]}], 2),
         Probe(("tools",), [{"type": "code_interpreter", "container": {"type": "auto", "file_ids": ["file-1"]}}], 1),
         Probe(("tools",), [{"type": "code_interpreter", "container": "cntr_1"}], 1),
+        Probe(("tools",), [{"type": "shell", "environment": {"type": "container_reference", "container_id": "cntr_1"}}], 1),
+        Probe(("tools",), [{"type": "shell", "environment": {"type": "container_auto", "file_ids": ["file-1", "file-2"]}}], 2),
+        Probe(
+            ("tools",),
+            [{"type": "shell", "environment": {"type": "container_auto", "skills": [{"type": "skill_reference", "skill_id": "s"}]}}],
+            1,
+        ),
     ),
 }
 RESPONSES = Row(

@@ -16,8 +16,8 @@ _REASONING_FAMILIES: Final = ("o1", "o3", "o4", "gpt-5", "gpt-6", "gpt-7", "gpt-
 _DEFAULT: Final = "medium"
 """What those models do when the effort is left out."""
 
-_RESTING: Final = re.compile(r"gpt-5\.[12](?!.*(?:codex|pro))")
-"""Those of them that don't reason unless an effort is given (API reference): setting one would raise it."""
+_RESTING: Final = re.compile(r"gpt-5\.[124](?![0-9])(?!.*(?:codex|pro))|.*-chat(?:-|\Z)")
+"""Those of them that don't reason unless an effort is given (API reference), which one would raise, and those of ChatGPT, which refuse one."""
 
 _SWITCHES: Final = frozenset({"enable_thinking", "include_reasoning", *BUDGETS})
 _NO_EFFORT: Final = {"effort": "none"}
@@ -26,31 +26,30 @@ _NESTED_EFFORT: Final = (("reasoning", "effort"), (TEMPLATE, "reasoning_effort")
 _NESTED_BUDGET: Final = (("reasoning", "max_tokens"), ("thinking", "budget_tokens"))
 
 
-def reasons(document: Document) -> bool:
-    """Whether the model is one of OpenAI's own reasoning models."""
-    name = document.get("model")
-    return isinstance(name, str) and name.startswith(_REASONING_FAMILIES)
+def own_reasoning(names: tuple[str, ...]) -> str:
+    """The first of a model's names that is one of OpenAI's own reasoning models; "" without one."""
+    return next((name for name in names if name.startswith(_REASONING_FAMILIES)), "")
 
 
-def _chooses_more(document: Document, most: str) -> bool:
+def _chooses_more(own: str, most: str) -> bool:
     """Whether the model would choose an effort above `most` by itself."""
-    return reasons(document) and _RESTING.match(document["model"]) is None and lowered(_DEFAULT, most)
+    return own != "" and _RESTING.match(own) is None and lowered(_DEFAULT, most)
 
 
-def chat(document: Document, most: str) -> bool:
+def chat(document: Document, most: str, own: str) -> bool:
     """Lower the effort; inserted only for models known to take one, since others refuse it."""
     changed = lower(document, most)
-    if document.get("reasoning_effort") is None and document.get("reasoning") is None and _chooses_more(document, most):
+    if document.get("reasoning_effort") is None and document.get("reasoning") is None and _chooses_more(own, most):
         document["reasoning_effort"] = most
         return True
     return changed
 
 
-def responses(document: Document, most: str) -> bool:
+def responses(document: Document, most: str, own: str) -> bool:
     """Lower the effort of a Responses request, also where an input item configures it; inserted as for chat."""
     changed = _lower_items(document, most)
     changed = lower(document, most) or changed
-    if (document.get("reasoning") or {}).get("effort") is None and _chooses_more(document, most):
+    if (document.get("reasoning") or {}).get("effort") is None and _chooses_more(own, most):
         nested(document, "reasoning")["effort"] = most
         return True
     return changed

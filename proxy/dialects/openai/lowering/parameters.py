@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 from proxy.dialects.dialect import Clamps, Document, Route
@@ -12,25 +13,28 @@ from proxy.dialects.rewrite import DEFAULT_TEMPERATURE, Bound, apply, bound, bou
 _LOGPROBS_INCLUDED: Final = "message.output_text.logprobs"
 
 
-def chat(_route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
+def chat(_route: Route, document: Document, clamps: Clamps, names: tuple[str, ...]) -> tuple[Document, tuple[str, ...]]:
     """Lower the parameters of a chat or legacy completion."""
-    return apply(document, clamps, _CHAT)
+    own = effort.own_reasoning(names)
+    by_model = {"max_tokens": partial(_max_tokens, own=own), "reasoning_effort": partial(effort.chat, own=own)}
+    return apply(document, clamps, {**_CHAT, **by_model})
 
 
-def responses(_route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
+def responses(_route: Route, document: Document, clamps: Clamps, names: tuple[str, ...]) -> tuple[Document, tuple[str, ...]]:
     """Lower the parameters of a Responses request."""
-    return apply(document, clamps, _RESPONSES)
+    own = effort.own_reasoning(names)
+    return apply(document, clamps, {**_RESPONSES, "reasoning_effort": partial(effort.responses, own=own)})
 
 
-def images(_route: Route, document: Document, clamps: Clamps) -> tuple[Document, tuple[str, ...]]:
+def images(_route: Route, document: Document, clamps: Clamps, _names: tuple[str, ...]) -> tuple[Document, tuple[str, ...]]:
     """Lower the number of images."""
     return apply(document, clamps, _IMAGES)
 
 
-def _max_tokens(document: Document, most: int) -> bool:
+def _max_tokens(document: Document, most: int, own: str) -> bool:
     changed = bound_all(document, OUTPUT_LIMITS, most)
     if all(document.get(name) is None for name in COMMON_LIMITS):
-        document["max_completion_tokens" if effort.reasons(document) else "max_tokens"] = most
+        document["max_completion_tokens" if own else "max_tokens"] = most
         return True
     return changed
 
@@ -78,11 +82,9 @@ def _no_included_logprobs(document: Document, _: Any) -> bool:
 _SHARED: Final[dict[str, Bound]] = {"temperature": _temperature, "reasoning_budget": effort.budget}
 _CHAT: Final[dict[str, Bound]] = {
     **_SHARED,
-    "max_tokens": _max_tokens,
     "n": _samples,
     "logprobs": no_logprobs,
     "top_logprobs": fewer_alternatives,
-    "reasoning_effort": effort.chat,
 }
 _RESPONSES: Final[dict[str, Bound]] = {
     **_SHARED,
@@ -90,6 +92,5 @@ _RESPONSES: Final[dict[str, Bound]] = {
     "logprobs": _no_included_logprobs,
     "n": _samples,
     "top_logprobs": fewer_alternatives,
-    "reasoning_effort": effort.responses,
 }
 _IMAGES: Final[dict[str, Bound]] = {"n": _images}
