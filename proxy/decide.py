@@ -73,7 +73,7 @@ class Decision(NamedTuple):
     def price(self) -> costs.Price:
         """What its tokens cost; nothing where no limit counts money, which spares looking it up."""
         for limit in self.limits:
-            if limit[1] == "usd":
+            if limit.count == "usd":
                 return self.rules.price(self.call.model, self.call.service_tier)
         return costs.FREE
 

@@ -59,6 +59,9 @@ class Desk:
     def campaigns(self, now):
         return [self._campaign("c-1", 2), self._campaign("c-2", 0, NOW + 60.0, "released: a course"), self._campaign("c-3", 0)]
 
+    def campaign(self, subject, now):
+        return next((report for report in self.campaigns(now) if report.id == subject), None)
+
     def _campaign(self, name, level, exempt_until=0.0, note=""):
         reached = ((1, NOW - 60.0),)
         return CampaignReport(name, level, 0.99, 40, ("acct-4",), ("intent",), EVIDENCE, NOW - 90.0, NOW, 400, reached, exempt_until, note)

@@ -14,14 +14,25 @@ from tests.detection.traffic import HARVEST, PLAIN, SMALL, Sent, Writer, levels,
 MEMBERS = names("c", 100)
 
 
-@pytest.fixture
-def raised():
+def found() -> tuple[Detector, float]:
     """A detector that has found a campaign of a hundred accounts, all of them raised, and the time."""
     writer = Writer(1)
     detector = small()
     now = replay(detector, [*everyday(writer), *pool(writer, 100, 8, 1000, 4 * 3600.0)])
     assert min(levels(detector, MEMBERS, now)) >= 2
     return detector, now + 700.0
+
+
+@pytest.fixture
+def raised():
+    return found()
+
+
+def swept(told: tuple[Detector, float], time: int) -> int:
+    """The campaign's level after a search at this time."""
+    detector, _ = told
+    detector.sweep(float(time))
+    return detector.campaigns(float(time))[0].level
 
 
 def campaign(detector: Detector, now: float) -> str:
@@ -33,10 +44,18 @@ def ask(detector: Detector, account: str, text: str, now: float) -> None:
     detector.finished(detector.started(Observation(account, call), now), Usage(5, 5), 200, now + 1.0)
 
 
-def by_level(detector: Detector) -> dict[str, float]:
-    told = detector.metrics()["accounts_by_level"]
+def counted(detector: Detector, name: str) -> dict[str, float]:
+    told = detector.metrics()[name]
     assert not isinstance(told, float)
     return dict(told)
+
+
+def by_level(detector: Detector) -> dict[str, float]:
+    return counted(detector, "accounts_by_level")
+
+
+def by_family(detector: Detector) -> dict[str, float]:
+    return counted(detector, "accounts_by_family")
 
 
 def test_releasing_a_campaign_sets_its_accounts_free_at_once(raised):
@@ -105,6 +124,34 @@ def test_accounts_that_fell_silent_are_counted_at_the_level_that_is_left_to_them
         detector.sweep(now + step)
     assert set(by_level(detector).values()) == {0.0}
     assert detector.assess("c5", now + 8 * DAY).level == 0
+
+
+def test_more_raised_accounts_than_one_search_looks_after_all_have_their_turn(raised, monkeypatch):
+    monkeypatch.setattr("proxy.detection.campaigns.review.FOLLOWED", 7)
+    detector, now = raised
+    for turn in range(15):  # of seven accounts each
+        assert any(by_family(detector).values())
+        detector.sweep(now + 8 * DAY + 3600.0 * turn)
+    assert not any(by_family(detector).values())
+
+
+def test_a_campaign_that_nobody_adds_to_keeps_its_level_for_little_more_than_a_minute_too_long():
+    searched, other = found(), found()
+    began = searched[1]
+    hour = next(time for time in range(int(began), int(began + 8 * DAY), 3600) if swept(searched, time) < 4)
+    detector, _ = other
+    for time in range(int(began), hour, 3600):
+        detector.sweep(float(time))
+    ended = next(time for time in range(hour - 3585, hour + 90, 15) if swept(other, time) < 4)
+    afresh = found()
+    assert hour - 3600 + 75 < ended
+    assert swept(afresh, ended - 76) == 4
+
+
+def test_a_campaign_is_found_by_its_id(raised):
+    detector, now = raised
+    assert [detector.campaign(report.id, now) for report in detector.campaigns(now)] == detector.campaigns(now) != []
+    assert detector.campaign("c-unknown", now) is None
 
 
 def test_accounts_that_were_forgotten_are_neither_counted_nor_hold_the_brake():

@@ -35,6 +35,9 @@ class RiskDesk(Protocol):
     def campaigns(self, now: float) -> list[CampaignReport]:
         """All campaigns, strongest first."""
 
+    def campaign(self, subject: str, now: float) -> CampaignReport | None:
+        """The campaign of an id; None when there is none."""
+
     def release(self, subject: str, reason: str, now: float) -> None:
         """Clear an account or campaign."""
 
@@ -105,7 +108,7 @@ class RiskRoutes:
         """What the log calls it: accounts as in records, campaigns by their id. Raises HTTPNotFound when there is neither."""
         if desk.account(subject, now) is not None:
             return self._logged(subject)
-        if any(report.id == subject for report in desk.campaigns(now)):
+        if desk.campaign(subject, now) is not None:
             return subject
         raise web.HTTPNotFound(text="no account or campaign has this id")
 

@@ -21,9 +21,9 @@ from proxy.detection.text.shingles import Packed
 
 IDLE_S: Final = 86400.0
 """A candidate that raised nothing is dropped after a day without a sending."""
+CAMPAIGN_IDLE_S: Final = 14 * 86400.0
 FADES_S: Final = 60.0
 """A campaign that nobody adds to is judged again after so long: its evidence only fades, by half in days."""
-CAMPAIGN_IDLE_S: Final = 14 * 86400.0
 COMMON_MEMBERS: Final = 12
 COMMON_SHARE: Final = 0.6
 """Two candidates are one when so many, and this share of both together, are members of both. A text that is popular with a campaign's

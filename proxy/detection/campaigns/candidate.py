@@ -77,9 +77,8 @@ class Candidate:
         self.takes_turns = False
         """Whether the verdict has signs of shared workers."""
         self.level = 0
-        self._tells = False
-        self.telling = False
-        """Whether what is shared is enough to throttle, however its requests come and go."""
+        self._tells = self.telling = False
+        """Whether what is shared is enough to throttle, however its requests come and go: by the findings, and while the campaign has a level."""
         self.level_at: dict[int, float] = {}
         self.tested = -1
         """Sendings when it was last tested."""

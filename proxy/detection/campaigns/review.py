@@ -218,12 +218,10 @@ class Reviewer:
             if raised is None:
                 continue
             account, _ = raised
-            if now < account.standing.review_at:
-                continue
-            if known(name) is account:
-                self.review(account, now)
-            else:
+            if known(name) is not account:
                 del self._raised[name]
+            elif now >= account.standing.review_at:
+                self.review(account, now)
 
     def exemption(self, name: str) -> Exemption:
         """What an operator decided about an account."""
