@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 
 .PHONY: run test lint format bench image-check sbom panels generated lock clean
 
-run: $(VENV)/run.stamp
-	$(BIN)/python -m proxy serve
+run: $(VENV)/run.stamp $(BIN)/tos-proxy
+	$(BIN)/tos-proxy serve
 
 test: $(VENV)/dev.stamp lint
 	$(BIN)/python -m pytest -q -n auto
@@ -59,6 +59,11 @@ $(VENV)/run.stamp: requirements.txt | $(VENV)/bin/python
 $(VENV)/dev.stamp: requirements-dev.txt | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	touch $@ $(VENV)/run.stamp
+
+# The command, over the files of this folder: a change of theirs needs no new installation.
+$(BIN)/tos-proxy: pyproject.toml | $(VENV)/run.stamp
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -50,6 +50,12 @@ def tell(text: str = "", *, style: str = "") -> None:
     out.print(printable(text), markup=False, style=style)
 
 
+def warn_of_empty(trace: Path, exchanges: int) -> None:
+    """Say on standard error that recorded traffic holds nothing: whoever reads "0 of 0" would take it for an answer."""
+    if not exchanges:
+        err.print(printable(f"{trace}: no exchange in it; a running proxy records each one caps.body_s after it began"), markup=False)
+
+
 def tell_json(value: Any) -> None:
     """Print a value as JSON."""
     print(json.dumps(value, indent=2, ensure_ascii=False))

@@ -150,6 +150,7 @@ def test_explain_shows_limits_as_the_lines_before_left_them(tmp_path):
     assert (standing["allowed"], standing["remaining"], standing["burst"]) == (True, 1.0, 2.0)
     assert told("explain", policies, day, "--line", 4)["standings"][0]["allowed"] is False
     assert "--line" in run("explain", policies, day).stderr
+    assert f"write {day} --line 4" in run("explain", policies, f"{day}:4").stderr
 
 
 @pytest.mark.parametrize(

@@ -89,8 +89,13 @@ def test_a_trace_that_cannot_be_used_is_told_and_nothing_is_written(tmp_path, co
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "p", "t.jsonl"]
 
 
-def test_an_empty_trace_is_a_trace(tmp_path):
-    assert "0 exchanges" in run("replay", trace(tmp_path / "t.jsonl", []), "--policies", folder(tmp_path / "p")).stdout
+def test_an_empty_trace_is_a_trace_and_is_said_to_be_empty(tmp_path):
+    empty, one, policies = trace(tmp_path / "t.jsonl", []), trace(tmp_path / "u.jsonl", [line()]), folder(tmp_path / "p")
+    replayed = run("replay", empty, "--policies", policies)
+    assert "0 exchanges" in replayed.stdout
+    assert "t.jsonl: no exchange in it" in replayed.stderr
+    assert "t.jsonl: no exchange in it" in run("diff", policies, policies, "--trace", empty).stderr
+    assert "no exchange" not in run("replay", one, "--policies", policies).stderr + run("diff", policies, policies, "--trace", one).stderr
 
 
 @pytest.mark.parametrize("missing", ["t.jsonl", ".", "pipe"])

@@ -39,7 +39,8 @@ def question(request: str, opened: Opened, log: Path | None, line: int | None, s
     path = Path(request)
     if not path.is_file():
         what = "isn't a file" if path.exists() else "there is no such file"
-        raise unusable(request, what, _FIX)
+        name, _, number = request.rpartition(":")  # as our own tools tell a place
+        raise unusable(request, what, f"write {name} --line {number}" if number.isdecimal() and Path(name).is_file() else _FIX)
     document = _only_object(path) if line is None else None
     if document is not None and not _TRACE_KEYS & document.keys():
         return Question(of_document(document, opened.ruleset, request, opened.now))
