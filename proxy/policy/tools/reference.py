@@ -12,7 +12,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from proxy.policy.facts import FACTS, Phase
-from proxy.policy.language.shapes import case_file, named, policy_file
+from proxy.policy.language.shapes import case_file, named, policy_file, prices
 from proxy.policy.language.shapes.case_file import ORDINARY, CasesDoc
 from proxy.policy.language.shapes.policy_file import PolicyDoc
 from proxy.policy.names.patterns import SCANNED_CHARS
@@ -28,7 +28,7 @@ _SECTIONS: Final[tuple[tuple[str, type[BaseModel]], ...]] = (
     ("A list", named.ListDoc),
     ("A pattern set", named.PatternDoc),
     ("`models`", named.ModelsDoc),
-    ("`prices`", named.PricesDoc),
+    ("`prices`", prices.PricesDoc),
     ("`uninspected`", named.UninspectedDoc),
     ("`preset`", named.PresetDoc),
 )

@@ -1,4 +1,4 @@
-"""The shapes of what a policy file names: lists, pattern sets, models, prices, endpoints passed unread, presets."""
+"""The shapes of what a policy file names: lists, pattern sets, models, endpoints passed unread, presets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from proxy.policy.language.shapes.fields import PATH_PATTERN, Day, Dollars, Strict, Words
+from proxy.policy.language.shapes.fields import PATH_PATTERN, Day, Strict, Words
 
 
 class ListDoc(Strict):
@@ -52,51 +52,6 @@ class ModelsDoc(Strict):
     aliases: dict[str, str] = Field(default_factory=dict, description="Other name: canonical name.", examples=[{"gpt-4o-latest": "gpt-4o"}])
     known: list[Annotated[str, Field(min_length=1, max_length=200)]] = Field(
         default_factory=list, description="Names the terms know: exact, or with * at the end.", examples=[["claude-*", "gpt-4o"]]
-    )
-
-
-class PriceDoc(Strict):
-    """US dollars for a million tokens."""
-
-    input: Dollars = Field(description="Price of a million input tokens.", examples=[3])
-    output: Dollars = Field(description="Price of a million output tokens.", examples=[15])
-    cached_input: Dollars | None = Field(
-        None,
-        description="Price of a million input tokens that came from a prompt cache; that of `input` where it is left out.",
-        examples=[0.3],
-    )
-    cache_write: Dollars | None = Field(
-        None,
-        description="Price of a million input tokens that were written to a prompt cache, in place of that of `input`, which it is where it is left out.",
-        examples=[3.75],
-    )
-    cache_write_long: Dollars | None = Field(
-        None,
-        description="The same where they are kept for the longer of the provider's two times: an hour at Anthropic and Bedrock, twelve at OpenAI; that of `cache_write` where it is left out.",
-        examples=[6],
-    )
-
-
-class PricesDoc(Strict):
-    """What models cost, for limits that count usd."""
-
-    source: str = Field("", description="Where the prices were read.", examples=["Contract of 2026-04"])
-    date: Day | None = Field(None, description="When they were read.", examples=["2026-04-01"])
-    default: PriceDoc = Field(description="Price of a model without its own; never zero.", examples=[{"input": 15, "output": 75}])
-    models: dict[str, PriceDoc] = Field(
-        default_factory=dict,
-        description="Exact name, or a beginning with * at the end: the longest wins.",
-        examples=[{"gpt-4o*": {"input": 2.5, "output": 10}}],
-    )
-    tiers: dict[str, Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]] = Field(
-        default_factory=dict,
-        description="How many times that a processing tier costs, by `request.service_tier`; once where it isn't listed. A discount is also for who asks where it has no effect.",
-        examples=[{"priority": 2, "flex": 0.5}],
-    )
-    batch: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] = Field(
-        1.0,
-        description="How many times that each call in an uploaded batch costs; a dearer tier counts too, a cheaper one doesn't. Nobody can claim it: the proxy sees that it is a batch.",
-        examples=[0.5],
     )
 
 

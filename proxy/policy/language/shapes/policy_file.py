@@ -22,7 +22,8 @@ from proxy.policy.language.shapes.fields import (
     Strict,
     Words,
 )
-from proxy.policy.language.shapes.named import ListDoc, ModelsDoc, PatternDoc, PresetDoc, PricesDoc, UninspectedDoc
+from proxy.policy.language.shapes.named import ListDoc, ModelsDoc, PatternDoc, PresetDoc, UninspectedDoc
+from proxy.policy.language.shapes.prices import PricesDoc
 
 
 class RefuseDoc(Strict):
