@@ -69,12 +69,11 @@ class Decision(NamedTuple):
         denied = self.held.denied
         return next((limit.message for limit in self.limits if denied is not None and limit.id == denied.limit), "")
 
-    @property
-    def price(self) -> costs.Price:
-        """What its tokens cost; nothing where no limit counts money, which spares looking it up."""
+    def price(self, prompt_tokens: int) -> costs.Price:
+        """What its tokens cost with so long a prompt; nothing where no limit counts money, which spares looking it up."""
         for limit in self.limits:
             if limit.count == "usd":
-                return self.rules.price(self.call.model, self.call.service_tier)
+                return self.rules.price(self.call.model, prompt_tokens, self.call.service_tier)
         return costs.FREE
 
     @property
@@ -136,12 +135,12 @@ class Decider:
         if decision.prepaid is not None and usage == decision.prepaid:
             spent = [ask.cost for ask in held.asks]
         else:
-            spent = costs.settled(held.asks, usage, decision.price)
+            spent = costs.settled(held.asks, usage, decision.price(usage.input_tokens))
         await self.store.settle(held, spent, now)
 
     async def extend(self, decision: Decision, tokens: int, now: float) -> tuple[Decision, Standing | None]:
         """Reserve `tokens` more of output for one call that runs: the decision that holds them too, or the limit that denies them."""
-        held, price = decision.held, decision.price
+        held, price = decision.held, decision.price(decision.call.input_tokens)
         growing = [
             place for place, (ask, at) in enumerate(zip(held.asks, held.standings, strict=True)) if ask.unit in OUTPUT_COUNTS and at.allowed
         ]
@@ -239,7 +238,7 @@ def asks_of(rules: Ruleset, limits: tuple[AppliedLimit, ...], call: ModelCall, *
     asks: list[Ask] = []
     given, output = costs.tokens(call)
     for identity, count, key, rate, burst, shadow, _, _ in limits:
-        price = rules.price(call.model, call.service_tier, batch=batch) if count == "usd" else costs.FREE
+        price = rules.price(call.model, given, call.service_tier, batch=batch) if count == "usd" else costs.FREE
         cost = costs.reserved(count, call, given, output, price)
         asks.append(_new(Ask, (identity, key, cost, rate, burst, shadow, count)))
     return asks

@@ -92,7 +92,8 @@ MONEY = load(
     {
         "a.yaml": b"""prices:
   default: {input: 100, output: 500, cached_input: 10, cache_write: 125, cache_write_long: 200}
-  models: {plain*: {input: 100, output: 500}}
+  models: {plain*: {input: 100, output: 500}, long-1: {input: 100, output: 500, long: {above: 199999, input: 120, output: 600}},
+    long-2: {input: 100, output: 500, long: {above: 200000, input: 120, output: 600}}}
   tiers: {priority: 2}
 limits: [{id: l.money, per: [account.id], count: usd, rate: 1/1h, burst: 100}]
 rules: [{id: a.b, when: request.n > 8, then: {tag: [x]}}]
@@ -136,6 +137,10 @@ async def _left_after(store, model, tier, usages):
         pytest.param("m", "", Usage(PROMPT, 0, 0, 0, False, PROMPT, PROMPT), 40.0, id="written to be kept, dearer than what was reserved"),
         pytest.param("m", "priority", Usage(PROMPT, 0, PROMPT), 4.0, id="read in a dear tier"),
         pytest.param("plain-1", "", Usage(PROMPT, 0, 100_000, 0, False, 100_000, 50_000), 20.0, id="a model without prices for its cache"),
+        pytest.param("long-1", "", Usage(PROMPT, 10_000, PROMPT), 30.0, id="a long prompt, from a cache without a price of its own"),
+        pytest.param("long-1", "", Usage(PROMPT - 1, 10_000), 25.0, id="a prompt that proves to be shorter than it seemed"),
+        pytest.param("long-2", "", Usage(PROMPT, 10_000), 25.0, id="a prompt just short enough"),
+        pytest.param("long-2", "", Usage(PROMPT + 1, 0), 24.0, id="a prompt that proves to be longer than it seemed"),
     ],
 )
 @pytest.mark.parametrize("shared", [False, True], ids=["memory", "redis"])
@@ -152,9 +157,18 @@ def test_money_for_input_from_a_cache_comes_back_and_money_for_writing_one_is_ta
     assert asyncio.run(scenario()) == [pytest.approx(100.0 - 2 * cost, abs=0.01)]
 
 
+@pytest.mark.parametrize(("tokens", "reserved"), [(199_999, 20.0 + 0.5), (200_000, 24.0 + 0.6)])
+def test_a_long_prompt_is_reserved_at_its_own_price(tokens, reserved):
+    caller = Caller("192.0.2.7", REGION, ACCOUNT)
+    call = ModelCall("openai", "chat.completions", "long-1", input_tokens=tokens, max_output_tokens=1000)
+    seen = observation_of(caller, call, [], "", MONDAY_NOON)
+    decision = asyncio.run(Decider(MemoryStore(), None, Movements()).decide(MONEY, caller, call, seen, MONDAY_NOON))
+    assert [ask.cost for ask in decision.held.asks] == [pytest.approx(reserved, abs=0.001)]
+
+
 def test_no_price_is_looked_up_for_a_caller_whose_limits_count_no_money():
     caller, call = Caller("192.0.2.7", REGION, ACCOUNT), ModelCall("openai", "chat.completions", "m")
     seen = observation_of(caller, call, [], "", MONDAY_NOON)
     for rules, price in ((CLAMPING, costs.FREE), (MONEY, (100.0, 500.0, 10.0, 125.0, 200.0))):
         decision = asyncio.run(Decider(MemoryStore(), None, Movements()).decide(rules, caller, call, seen, MONDAY_NOON))
-        assert decision.price == price
+        assert decision.price(1) == price

@@ -101,9 +101,9 @@ class Ruleset:
             epoch = self._epoch = self._epoch_at(now)
         return epoch.budgets.due(facts)
 
-    def price(self, model: str, tier: str = "", *, batch: bool = False) -> Price:
-        """US dollars per million tokens of a processing tier, alone or in a batch, by any name of the model."""
-        return self._price_of(self.canonical_model(model), tier, batch=batch)
+    def price(self, model: str, prompt_tokens: int, tier: str = "", *, batch: bool = False) -> Price:
+        """US dollars per million tokens of a call with so long a prompt in a processing tier, alone or in a batch, by any name of the model."""
+        return self._price_of(self.canonical_model(model), prompt_tokens, tier, batch=batch)
 
     def expired(self, now: float) -> tuple[str, ...]:
         """Ids of rules and waivers whose last day has passed: they no longer act, which someone should be told."""

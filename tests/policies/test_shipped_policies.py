@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -64,19 +65,40 @@ def test_a_public_address_of_unknown_region_is_refused():
 
 def test_no_price_is_zero():
     ruleset = load(FILES, NOW)
-    assert ruleset.price("never-heard-of") == Price.plain(15.0, 75.0)
-    assert all(min(price) > 0 for price in ruleset.vocabulary.prices.models.values())
+    assert ruleset.price("never-heard-of", 1) == Price.plain(15.0, 75.0)
+    assert all(min(*price.ordinary, *price.long) > 0 for price in ruleset.vocabulary.prices.models.values())
 
 
 def test_no_model_has_its_cache_from_a_cheaper_sibling():
     """A name takes its whole price from the longest beginning listed: what no price was found for costs what input does."""
-    price = load(FILES, NOW).price
+    price = partial(load(FILES, NOW).price, prompt_tokens=1)
     assert price("claude-opus-4-1-20250805") == (15.0, 75.0, 1.5, 18.75, 30.0)
     assert price("claude-opus-4-5-20251101") == (5.0, 25.0, 0.5, 6.25, 10.0)
     assert price("gpt-4o-mini-2024-07-18") == (0.15, 0.6, 0.075, 0.15, 0.15)
     assert price("o3-mini-2025-01-31").cached_input > price("o3").cached_input
     for model in ("o3-pro", "gpt-4o-audio-preview", "gemini-2.5-flash-image", "gemini-2.5-pro-preview-tts"):
         assert price(model).cached_input == price(model).input
+
+
+def test_a_dated_model_has_not_the_price_of_a_later_version_and_an_unknown_one_costs_the_default():
+    price = partial(load(FILES, NOW).price, prompt_tokens=1)
+    assert price("claude-fable-5-20260609") == price("claude-fable-5") != price("claude-fable-5-2")
+    assert price("claude-opus-5-20260724") == price("claude-opus-5") != price("claude-opus-5-5")
+    assert price("gpt-5-2025-08-07") == price("gpt-5")
+    assert price("gpt-5.9") == price("gpt-7") == price("claude-fable-6") == price("never-heard-of")
+
+
+@pytest.mark.parametrize(
+    ("model", "above", "short", "long"),
+    [
+        ("claude-haiku-5-5", 100_000, (0.1, 0.5, 0.01, 0.125, 0.2), (0.5, 2.5, 0.05, 0.625, 1.0)),
+        ("gpt-6.1-terra", 272_000, (1.0, 5.0, 0.05, 1.25, 2.5), (2.0, 7.5, 0.1, 2.5, 5.0)),
+        ("gemini-3.1-pro-preview", 200_000, (2.0, 12.0, 0.2, 2.0, 2.0), (4.0, 18.0, 0.4, 4.0, 4.0)),
+    ],
+)
+def test_long_prompts_have_their_price_where_the_provider_has_one(model, above, short, long):
+    price = load(FILES, NOW).price
+    assert (price(model, above), price(model, above + 1)) == (short, long)
 
 
 @pytest.mark.parametrize("name", ["claude-sonnet-4-5", "gpt-4o-mini-2024-07-18", "m-large", "gemini-2.5-pro"])

@@ -179,5 +179,5 @@ def test_a_price_is_found_by_any_name_of_the_model():
 prices: {default: {input: 9, output: 9}, models: {gpt-4o: {input: 1, output: 2}}}
 rules: [{id: a.b, when: request.n > 8, then: {tag: [x]}}]
 """)
-    assert rules.price("latest") == rules.price("gpt-4o") == Price.plain(1.0, 2.0)
-    assert rules.price("other") == Price.plain(9.0, 9.0)
+    assert rules.price("latest", 1) == rules.price("gpt-4o", 1) == Price.plain(1.0, 2.0)
+    assert rules.price("other", 1) == Price.plain(9.0, 9.0)

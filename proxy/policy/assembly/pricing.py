@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from proxy.documents.strict_yaml import Path
 from proxy.errors import Problem
 from proxy.policy.assembly.reading import Parts
-from proxy.policy.language.shapes.prices import PriceDoc
+from proxy.policy.language.shapes.prices import PriceDoc, TokensDoc
 from proxy.policy.names.models import ModelNames
-from proxy.policy.names.prices import Price, Prices
+from proxy.policy.names.prices import ModelPrice, Price, Prices
 
 
 def prices(parts: Parts, problems: list[Problem], models: ModelNames) -> Prices:
@@ -30,11 +30,16 @@ def prices(parts: Parts, problems: list[Problem], models: ModelNames) -> Prices:
     priced: dict[Path, PriceDoc] = {("prices", "default"): table.default}
     priced |= {("prices", "models", name): price for name, price in table.models.items()}
     for where, price in priced.items():
-        problems.extend(part.document.problem((*where, key), what, fix) for key, what, fix in _odd_dollars(price))
-    return Prices({name: _dollars(price) for name, price in table.models.items()}, _dollars(table.default), table.tiers, table.batch)
+        problems.extend(part.document.problem((*where, *key), what, fix) for key, what, fix in _odd(price))
+    return Prices({name: _price(price) for name, price in table.models.items()}, _price(table.default), table.tiers, table.batch)
 
 
-def _dollars(price: PriceDoc) -> Price:
+def _price(price: PriceDoc) -> ModelPrice:
+    ordinary, long = _dollars(price), price.long
+    return ModelPrice.flat(ordinary) if long is None else ModelPrice(ordinary, _dollars(long), float(long.above))
+
+
+def _dollars(price: TokensDoc) -> Price:
     """The prices as told; where one is left out, the dearer one that stands for it."""
     written = price.input if price.cache_write is None else price.cache_write
     return Price(
@@ -46,8 +51,22 @@ def _dollars(price: PriceDoc) -> Price:
     )
 
 
-def _odd_dollars(price: PriceDoc) -> Iterator[tuple[str, str, str]]:
-    """Key, fault and remedy of prices that no provider has: two were exchanged, or one is what it adds to another."""
+def _odd(price: PriceDoc) -> Iterator[tuple[Path, str, str]]:
+    """Key, fault and remedy of prices that no provider has."""
+    yield from (((key,), what, fix) for key, what, fix in _odd_dollars(price))
+    if price.long is None:
+        return
+    yield from ((("long", key), what, fix) for key, what, fix in _odd_dollars(price.long))
+    for key, short, long in zip(Price._fields, _dollars(price), _dollars(price.long), strict=True):
+        told = getattr(price.long, key) is not None
+        if long < short and (told or getattr(price, key) is not None):
+            what = f"{long:g} is below what a short prompt costs, {short:g}"
+            where, what = (("long", key), what) if told else (("long",), f"{key} is left out, and {what}")
+            yield where, what, "write the whole price of a long one"
+
+
+def _odd_dollars(price: TokensDoc) -> Iterator[tuple[str, str, str]]:
+    """Two were exchanged, or one is what it adds to another."""
     plain, _, _, written, kept = _dollars(price)
     if price.cached_input is not None and price.cached_input > plain:
         yield (

@@ -29,6 +29,8 @@ _SECTIONS: Final[tuple[tuple[str, type[BaseModel]], ...]] = (
     ("A pattern set", named.PatternDoc),
     ("`models`", named.ModelsDoc),
     ("`prices`", prices.PricesDoc),
+    ("A price", prices.PriceDoc),
+    ("`long`", prices.LongDoc),
     ("`uninspected`", named.UninspectedDoc),
     ("`preset`", named.PresetDoc),
 )

@@ -9,7 +9,7 @@ from pydantic import Field
 from proxy.policy.language.shapes.fields import Day, Dollars, Strict
 
 
-class PriceDoc(Strict):
+class TokensDoc(Strict):
     """US dollars for a million tokens."""
 
     input: Dollars = Field(description="Price of a million input tokens.", examples=[3])
@@ -28,6 +28,27 @@ class PriceDoc(Strict):
         None,
         description="The same where they are kept for the longer of the provider's two times: an hour at Anthropic and Bedrock, twelve at OpenAI; that of `cache_write` where it is left out.",
         examples=[6],
+    )
+
+
+class LongDoc(TokensDoc):
+    """US dollars for a million tokens of calls with a long prompt."""
+
+    above: int = Field(
+        gt=0,
+        le=1_000_000_000,
+        description="Tokens of the prompt, those from a cache included, above which all of the call costs this.",
+        examples=[200_000],
+    )
+
+
+class PriceDoc(TokensDoc):
+    """What a model costs."""
+
+    long: LongDoc | None = Field(
+        None,
+        description="What all of a call costs whose prompt is longer; nothing else where it is left out.",
+        examples=[{"above": 200_000, "input": 6, "output": 22.5}],
     )
 
 
