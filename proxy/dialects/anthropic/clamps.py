@@ -77,7 +77,7 @@ def lower_effort(document: Document, most: str, thinks: claude.Thinking = claude
     kind = thinks.kind(document.get("thinking"))
     least = least_effort(most)
     changed = _lower_messages(document, least) or changed
-    if most == "none" and kind not in {"disabled", thinks.least}:
+    if most == "none" and kind not in {*claude.QUIET, thinks.least}:
         kind = thinks.least
         document["thinking"] = {"type": kind}
         changed = True

@@ -94,7 +94,7 @@ def _switch_off(document: Document) -> bool:
     if document.get("reasoning") not in (None, _NO_EFFORT):
         document["reasoning"] = dict(_NO_EFFORT)
         changed = True
-    if document.get("thinking") not in (None, False, {"type": "disabled"}):
+    if document.get("thinking") not in (None, False, {"type": "disabled"}, {"type": "between_tools"}):
         document["thinking"] = {"type": "disabled"}
         changed = True
     return _template_off(document) or changed
