@@ -20,6 +20,7 @@ from proxy.identity.movement import STILL, Movement, Movements
 from proxy.limits import costs
 from proxy.limits.ask import Ask, LimitStore, Reservation, Standing
 from proxy.policy.facts import FACTS, Facts, FactValue
+from proxy.policy.names.patterns import NOTHING_FOUND, Scan
 from proxy.policy.ruleset import AppliedLimit, Ruleset
 from proxy.policy.verdict import ClampValue, Hit, Refusal
 
@@ -106,8 +107,8 @@ class Decider:
         if signals is None:
             signals = self.detector.assess(account, now, observation) if self.detector and account else NO_SIGNALS
         movement = self.movements.observe(account, caller.region, now) if rules.reads_movement else STILL
-        patterns = tuple(rules.patterns_in([text.text for text in call.texts])) if rules.reads_patterns else ()
-        facts = facts_of(rules, caller, call, patterns, signals, movement, now)
+        scan = rules.scan([text.text for text in call.texts]) if rules.scans else NOTHING_FOUND
+        facts = facts_of(rules, caller, call, scan, signals, movement, now)
         verdict = rules.judge(facts, now)
         return _new(Decision, (rules, call, facts, *verdict, signals, (), NOTHING_HELD, None))
 
@@ -178,9 +179,7 @@ class Decider:
             self.detector.finished(ticket, usage, status, now)
 
 
-def facts_of(
-    rules: Ruleset, caller: Caller, call: ModelCall, patterns: tuple[str, ...], signals: Signals, movement: Movement, now: float
-) -> Facts:
+def facts_of(rules: Ruleset, caller: Caller, call: ModelCall, scan: Scan, signals: Signals, movement: Movement, now: float) -> Facts:
     """Every fact of both phases, by name."""
     # A copy has room for every name, where a literal of this length is grown again and again; tuples taken apart need no look-ups.
     f = NO_FACTS.copy()
@@ -206,7 +205,7 @@ def facts_of(
     f["request.model_known"] = rules.knows_model(model)
     f["request.temperature"] = -1.0 if temperature is None else temperature
     f["request.seeded"] = seed is not None
-    f["request.patterns"] = patterns
+    f["request.patterns"], f["request.unscanned_chars"] = scan
     f["time.hour"], f["time.weekday"] = _hour_of(now // HOUR_S)
     if signals is not NO_SIGNALS:
         f["risk.level"], f["risk.score"], f["risk.families"], f["campaign.id"], f["campaign.size"], since = signals

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, SecretStr, ValidationInfo, field_validator, model_validator
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from proxy.documents.forms import AddedHeaderName, BaseUrl, CollectorUrl, HeaderText, ModelName, OptionalHeaderName, PathPrefix, StoreUrl
 from proxy.documents.together import Conflict, validated
+from proxy.documents.variables import Variables
 from proxy.identity.address import Trust
 from proxy.identity.networks import is_loopback, parse_network
 
@@ -193,13 +193,16 @@ class Log(Section):
     format: Literal["json", "console"] = Field("json", description="json: one line an event. console: for people.")
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level written.")
     records: Literal["stdout", "file", "off"] = Field("stdout", description="Where one record an exchange goes.")
-    file: Path = Field(Path("records.jsonl"), description="Record file, hash-chained and rotated.")
+    file: Path = Field(Path("records.jsonl"), description="Record file, hash-chained and rotated; where records is file.")
     rotate_bytes: Bytes = Field(256 * 1024 * 1024, description="Size at which the record file is rotated.")
     keep_files: int = Field(14, gt=0, description="Rotated files kept.")
     queue: int = Field(16_384, gt=0, description="Records that may wait for the writer; further ones are dropped and counted.")
     sync: Literal["never", "batch"] = Field("batch", description="batch: fsync after each batch. never: leave it to the system.")
     addresses: bool = Field(False, description="Log client addresses and account ids in clear instead of keyed digests.")
     facts: bool = Field(False, description="Add every fact that rules, limits and waivers read to each record, for explain.")
+
+
+_OF_THE_RECORD_FILE: Final = frozenset({"file", "rotate_bytes", "keep_files", "sync"})
 
 
 class Capture(Section):
@@ -268,6 +271,14 @@ class Settings(BaseSettings):
         if self.state.kind == "redis" and not (self.identity.digest_key or self.identity.digest_key_file):
             told = "a store that is shared: set identity.digest_key or identity.digest_key_file, the same on all replicas"
             yield ("state", "kind"), frozenset({"state", "identity"}), told
+        # Whoever names a record file expects to find one: it would be a surprise of the day on which it is needed.
+        if self.log.records == "stdout":
+            for name in sorted(self.log.model_fields_set & _OF_THE_RECORD_FILE):
+                yield (
+                    ("log", name),
+                    frozenset({"log"}),
+                    "is for a file, and records go to standard output: set log.records to file, or remove this",
+                )
         names = [upstream.name for upstream in self.upstreams]
         for index, name in enumerate(names):
             if name in names[:index]:
@@ -285,14 +296,3 @@ class Settings(BaseSettings):
         """The environment outweighs the file; nothing else is read."""
         del env_settings, dotenv_settings, file_secret_settings
         return (Variables(settings_cls), init_settings)
-
-
-class Variables(EnvSettingsSource):
-    """A list or section that isn't JSON stays text, so that it is told like every other wrong value instead of ending the reading."""
-
-    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
-        """The value that the JSON stands for, or the text itself."""
-        try:
-            return super().decode_complex_value(field_name, field, value)
-        except ValueError:
-            return value

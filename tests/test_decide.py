@@ -17,6 +17,7 @@ from proxy.identity.movement import STILL, Movement, Movements
 from proxy.limits import costs
 from proxy.policy.facts import BY_NAME, FACTS, Kind
 from proxy.policy.load import load
+from proxy.policy.names.patterns import NOTHING_FOUND, SCANNED_CHARS, Scan
 from tests.adapters.redis_server import BINARY, MISSING, RedisServer
 
 RULES = load(
@@ -33,7 +34,7 @@ CALL = ModelCall(
 
 
 def test_each_fact_comes_from_the_field_that_it_is_named_after():
-    facts = facts_of(RULES, Caller("192.0.2.7", REGION, ACCOUNT), CALL, ("cot",), NO_SIGNALS, Movement(2, 3, 4.0), MONDAY_NOON)
+    facts = facts_of(RULES, Caller("192.0.2.7", REGION, ACCOUNT), CALL, Scan(("cot",), 7), NO_SIGNALS, Movement(2, 3, 4.0), MONDAY_NOON)
     for source, prefix in ((CALL, "request."), (ACCOUNT, "account.")):
         same = [name for name in source._fields if prefix + name in BY_NAME and name not in {"model", "n", "max_tokens"}]
         assert len(same) > 8
@@ -43,13 +44,14 @@ def test_each_fact_comes_from_the_field_that_it_is_named_after():
     assert (facts["client.ip"], facts["client.geo_status"], facts["account.age_days"]) == ("192.0.2.7", "ok", 0.5)
     assert (facts["request.model"], facts["request.model_known"], facts["request.seeded"]) == ("m-large", True, True)
     assert (facts["request.max_tokens"], facts["request.n"], facts["request.patterns"]) == (512, 5, ("cot",))
+    assert facts["request.unscanned_chars"] == 7
     assert (facts["account.countries_24h"], facts["account.asns_24h"], facts["account.travel_kmh"]) == (2, 3, 4.0)
     assert (facts["time.hour"], facts["time.weekday"]) == (12, 1)
 
 
 def test_what_the_detector_says_becomes_facts():
     signals = Signals(2, 0.75, ("volume",), "c-1", 5, MONDAY_NOON - 7200.0)
-    facts = facts_of(RULES, Caller("", Region(), Account()), CALL, (), signals, STILL, MONDAY_NOON)
+    facts = facts_of(RULES, Caller("", Region(), Account()), CALL, NOTHING_FOUND, signals, STILL, MONDAY_NOON)
     named = ["risk.level", "risk.score", "risk.families", "campaign.id", "campaign.size", "campaign.age_hours"]
     assert [facts[name] for name in named] == [2, 0.75, ("volume",), "c-1", 5, 2.0]
 
@@ -65,7 +67,7 @@ def test_the_detector_sees_how_old_an_account_is_and_nothing_of_where_it_is():
 @settings(max_examples=50, deadline=None)
 @given(st.sampled_from([NO_SIGNALS, Signals()]), st.sampled_from([ACCOUNT, Account()]), st.sampled_from([CALL, ModelCall("openai", "x")]))
 def test_every_fact_is_there_in_its_own_type_whatever_is_unknown(signals, account, call):
-    facts = facts_of(RULES, Caller("", Region(), account), call, (), signals, STILL, MONDAY_NOON)
+    facts = facts_of(RULES, Caller("", Region(), account), call, NOTHING_FOUND, signals, STILL, MONDAY_NOON)
     assert {name: type(value) for name, value in facts.items()} == {fact.name: TYPES[fact.kind] for fact in FACTS}
 
 
@@ -86,6 +88,25 @@ def test_limits_are_asked_for_what_the_clamps_leave_of_a_call(asked, left):
     assert decision.allowed
     assert [standing.remaining for standing in decision.held.standings] == [left]
     assert decision.facts["request.n"] == call.n
+
+
+LONG = {
+    "a.yaml": b"patterns: {cot: {values: [secret plan]}}\n"
+    b"rules: [{id: a.long, when: request.unscanned_chars > 0, then: {tag: [long]}}, {id: a.cot, when: \"'cot' in request.patterns\", then: {tag: [cot]}}]\n"
+}
+
+
+@pytest.mark.parametrize(("beyond", "tags"), [(-1, {"cot"}), (0, {"cot"}), (1, {"long"}), (100_000, {"long"})])
+def test_a_rule_can_act_on_text_that_no_pattern_looked_at(beyond, tags):
+    middle = "the secret plan"
+    half = (SCANNED_CHARS - len(middle)) // 2 + max(beyond, 0)
+    texts = (Text("system", "x" * half), Text("user", middle), Text("user", "y" * (SCANNED_CHARS + beyond - half - len(middle))))
+    rules, decider = load(LONG, 0.0), Decider(MemoryStore(), None, Movements())
+    caller, call = Caller("192.0.2.7", REGION, ACCOUNT), ModelCall("openai", "chat.completions", "m", texts=texts)
+    for asked in (call, call._replace(texts=texts[1:2]), call):  # what was remembered of one isn't said of the other
+        decision = decider.judge(rules, caller, asked, observation_of(caller, asked, [], "", MONDAY_NOON), MONDAY_NOON)
+        assert decision.facts["request.unscanned_chars"] == (max(beyond, 0) if asked is call else 0)
+        assert decision.tags == (tags if asked is call else {"cot"})
 
 
 MONEY = load(

@@ -51,6 +51,35 @@ def test_what_sections_ask_of_each_other_is_told_with_all_the_rest(tmp_path, mon
     assert any("TOSPROXY_STATE__KIND" in line and "the same on all replicas" in line for line in told)
 
 
+@pytest.mark.parametrize(
+    ("log", "wrong"),
+    [
+        ("{file: r.jsonl}", ["log.file"]),
+        ("{records: stdout, file: r.jsonl}", ["log.file"]),
+        ("{rotate_bytes: 1000, keep_files: 3, sync: never}", ["log.keep_files", "log.rotate_bytes", "log.sync"]),
+        ("{records: file, file: r.jsonl, keep_files: 3}", []),
+        ("{records: 'off', file: r.jsonl}", []),
+        ("{records: stdout, queue: 5, facts: true}", []),
+    ],
+)
+def test_what_is_said_of_a_record_file_is_refused_where_none_is_written(tmp_path, log, wrong):
+    if wrong:
+        told = problems(tmp_path, f"log: {log}\n")
+        assert [line.split(": ")[1] for line in told] == wrong
+        assert all("set log.records to file, or remove this" in line for line in told)
+    else:
+        (tmp_path / "s.yaml").write_text(f"log: {log}\n")
+        read_settings(tmp_path / "s.yaml")
+
+
+def test_a_record_file_named_by_a_variable_is_told_by_its_name(monkeypatch):
+    monkeypatch.setenv("TOSPROXY_LOG__FILE", "r.jsonl")
+    with pytest.raises(ConfigError, match=r"variable TOSPROXY_LOG__FILE: log\.file: is for a file"):
+        read_settings(None)
+    monkeypatch.setenv("TOSPROXY_LOG__RECORDS", "file")
+    assert read_settings(None).log.file == Path("r.jsonl")
+
+
 def test_a_section_that_can_not_be_read_is_compared_with_nothing(tmp_path):
     told = problems(tmp_path, "admin: {host: 0.0.0.0, port: many}\n")
     assert ["admin.port" in line for line in told] == [True]

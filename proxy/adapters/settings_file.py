@@ -17,8 +17,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from proxy.documents.strict_yaml import Document, read_yaml, spell
+from proxy.documents.variables import Variables
 from proxy.errors import SETTINGS, ConfigError, Problem
-from proxy.settings import Settings, Variables
+from proxy.settings import Settings
 
 PREFIX = "TOSPROXY_"
 TOLD_OTHERWISE: Final = {

@@ -53,6 +53,8 @@ class Record:
     campaign: str = ""
     inspected: bool = True
     estimated_tokens: int = 0
+    unscanned_chars: int = 0
+    """Characters of its texts in which no pattern was looked for, in all events of a session and all lines of a batch."""
     usage: Usage = NO_USAGE
     request_bytes: int = 0
     response_bytes: int = 0

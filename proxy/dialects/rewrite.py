@@ -116,6 +116,17 @@ def bound_or_set(document: Document, key: str, most: float, default: float = mat
     return bound(document, key, most)
 
 
+def bound_temperature(document: Document, most: float, *, settable: bool = True) -> bool:
+    """Lower the temperature of this object; where it is left out, set it if the default lies above `most`.
+
+    One that isn't `settable` is only taken away: the model refuses any value but its default, so a lower one would cost the caller the answer.
+    """
+    if settable:
+        return bound_or_set(document, "temperature", most, DEFAULT_TEMPERATURE)
+    over = bound(document, "temperature", most)
+    return over and drop(document, frozenset({"temperature"}))
+
+
 def bound_all(document: Document, keys: Iterable[str], most: float) -> bool:
     """Lower the numbers at all of these keys."""
     lower = [bound(document, key, most) for key in keys]

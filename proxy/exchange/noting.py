@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 from proxy import replies
 from proxy.audit.record import Record
@@ -31,11 +31,12 @@ def note_call(record: Record, call: ModelCall) -> None:
 
 def note_decision(record: Record, decision: Decision) -> None:
     """What was decided and why."""
-    _, _, _, _, _, strips, tags, hits, signals, _, held, _ = decision
+    _, _, facts, _, _, strips, tags, hits, signals, _, held, _ = decision
     record.hits = tuple([(hit.rule, hit.counted, hit.effects, hit.waived_by) for hit in hits]) if hits else ()
     record.limits = tuple([(limit, allowed, remaining, shadow) for limit, allowed, remaining, _, _, _, _, shadow, _ in held.standings])
     record.limits_degraded = held.degraded
     record.stripped, record.tags = tuple(strips), tuple(tags)
+    record.unscanned_chars = cast("int", facts["request.unscanned_chars"])
     record.risk_level, record.risk_score, record.risk_families, record.campaign, _, _ = signals
 
 

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from secrets import randbelow
 from time import perf_counter
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from proxy.decide import NOTHING_HELD, Decider, Decision, asks_of
 from proxy.detection.observation import Observation
@@ -86,7 +86,7 @@ class _Batch:
         self._limits: dict[str, AppliedLimit] = {}
         self._hits: dict[Hit, None] = dict.fromkeys(whole.hits)
         self._tags = whole.tags
-        self._input = self._output = 0
+        self._input = self._output = self._unscanned = 0
         self._stripped_later: frozenset[str] | None = None
         self.shown: list[ModelCall] = []
         self._lines = 0
@@ -101,6 +101,7 @@ class _Batch:
         if len(self._hits) < MOST_HITS:
             self._hits.update(dict.fromkeys(judged.hits))
         self._tags |= judged.tags
+        self._unscanned += cast("int", judged.facts["request.unscanned_chars"])
         refusal = judged.refusal or self._not_in_a_batch(line, judged)
         if refusal is not None:
             return refusal._replace(message=f"Line {line.number}: {refusal.message}")
@@ -149,7 +150,8 @@ class _Batch:
 
     def refused(self, refusal: Refusal | None) -> Decision:
         """The decision, nothing reserved."""
-        return self._whole._replace(refusal=refusal, hits=tuple(self._hits), tags=self._tags)
+        facts = {**self._whole.facts, "request.unscanned_chars": self._unscanned}
+        return self._whole._replace(facts=facts, refusal=refusal, hits=tuple(self._hits), tags=self._tags)
 
     async def reserve(self) -> Decision:
         """Reserve for the upload as one request and for all its lines, together or not at all."""

@@ -101,7 +101,7 @@ def _ready(ruleset: Ruleset, document: Document, index: int, doc: CaseDoc, probl
         else:
             facts[name] = tuple(value) if isinstance(value, list) else value
     if doc.texts is not None:
-        facts["request.patterns"] = tuple(ruleset.patterns_in(doc.texts))
+        facts["request.patterns"], facts["request.unscanned_chars"] = ruleset.scan(doc.texts)
     if sound:
         yield Case(doc, facts, document, index)
 

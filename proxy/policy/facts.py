@@ -99,6 +99,12 @@ FACTS: tuple[Fact, ...] = (
     _request("request.tool_results", Kind.INT, "Tool results in the conversation.", few=False),
     _request("request.end_user", Kind.STRING, "The caller's own end-user identifier.", few=False),
     _request("request.patterns", Kind.STRINGS, "Names of the pattern sets that the prompt's texts matched."),
+    _request(
+        "request.unscanned_chars",
+        Kind.INT,
+        "Characters in the middle of a very long prompt, in which no pattern was looked for; 0 for all others.",
+        few=False,
+    ),
     _request("request.batch_size", Kind.INT, "Calls inside a batch upload; 0 for a single call.", few=False),
     _request("request.unseen", Kind.INT, "Parts that were named but not sent along: files, stored prompts, earlier answers.", few=False),
     _request("request.service_tier", Kind.STRING, 'Processing tier asked for, such as priority, flex or fast; "" when left out.'),

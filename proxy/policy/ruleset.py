@@ -10,6 +10,7 @@ from proxy.policy.facts import Facts, Phase
 from proxy.policy.judging.budgets import Budgets, Due
 from proxy.policy.judging.memo import Judgement
 from proxy.policy.judging.merging import joined
+from proxy.policy.names.patterns import Scan
 from proxy.policy.names.prices import Price
 from proxy.policy.names.vocabulary import Vocabulary
 from proxy.policy.rules import ALWAYS, AppliedLimit, Limit, Rule, Waiver
@@ -44,9 +45,10 @@ class Ruleset:
         self.waivers = tuple(sorted(waivers, key=lambda waiver: waiver.id))
         self.vocabulary = names
         self.reads = _reads(self.rules, self.limits, self.waivers)
-        self.reads_patterns = "request.patterns" in self.reads and bool(names.patterns.names)
+        self.scans = ("request.patterns" in self.reads and bool(names.patterns.names)) or "request.unscanned_chars" in self.reads
+        """Some rule asks what the prompt's texts hold."""
         self.reads_movement = not self.reads.isdisjoint({"account.countries_24h", "account.asns_24h", "account.travel_kmh"})
-        self.patterns_in: Callable[[Sequence[str]], list[str]] = names.patterns.found_in
+        self.scan: Callable[[Sequence[str]], Scan] = names.patterns.scan
         self.canonical_model: Callable[[str], str] = names.models.canonical
         self.knows_model: Callable[[str], bool] = names.models.knows
         self._price_of = names.prices.of

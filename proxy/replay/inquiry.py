@@ -41,6 +41,7 @@ _BY_NAME: Final = {
     "request.model": "the request, under the policies' aliases",
     "request.model_known": "models.known of the policies",
     "request.patterns": "the policies' patterns, found in the prompt",
+    "request.unscanned_chars": "the prompt's length",
     "request.input_tokens": "a local estimate",
     "account.countries_24h": _MOVEMENT,
     "account.asns_24h": _MOVEMENT,
@@ -50,12 +51,19 @@ _IN_RECORD: Final = {
     "client.ip": "client", "client.country": "country", "client.asn": "asn", "client.geo_status": "geo_status", "account.id": "account",
     "request.endpoint": "endpoint", "request.dialect": "dialect", "request.model": "model", "request.stream": "stream",
     "request.inspected": "inspected", "request.input_tokens": "estimated_tokens", "risk.level": "risk_level", "risk.score": "risk_score",
-    "risk.families": "risk_families", "campaign.id": "campaign",
+    "risk.families": "risk_families", "campaign.id": "campaign", "request.unscanned_chars": "unscanned_chars",
 }  # fmt: skip
 """Facts by the record's own fields; one that says nothing is left out of a record."""
 _WHO: Final = ("account.id", "client.ip", "request.end_user")
 _DIGEST: Final = re.compile(r"[0-9]+\.[0-9a-f]{24}\Z")
-_LEFT_OUT: Final = {"request.stream": False, "risk.level": 0, "risk.score": 0.0, "risk.families": (), "campaign.id": ""}
+_LEFT_OUT: Final = {
+    "request.stream": False,
+    "risk.level": 0,
+    "risk.score": 0.0,
+    "risk.families": (),
+    "campaign.id": "",
+    "request.unscanned_chars": 0,
+}
 
 
 class Inquiry(NamedTuple):
@@ -95,8 +103,8 @@ def of_document(document: Mapping[str, Any], ruleset: Ruleset, file: str, now: f
     sources = dict.fromkeys(ORDINARY, ASSUMED) | dict.fromkeys(said, GIVEN)
     facts = {**ORDINARY, **_clock_facts(at), **said}
     if texts is not None:
-        facts["request.patterns"] = tuple(ruleset.patterns_in(texts))
-        sources["request.patterns"] = _BY_NAME["request.patterns"]
+        facts["request.patterns"], facts["request.unscanned_chars"] = ruleset.scan(texts)
+        sources |= {name: _BY_NAME[name] for name in ("request.patterns", "request.unscanned_chars")}
     return Inquiry(facts, sources, float(at))
 
 

@@ -52,7 +52,7 @@ def everything():
     metrics = Metrics("0.0.0")
     for changes in (
         {},
-        {"upstream_error": "connect", "upstream_retries": 1, "limits_degraded": True, "inspected": False},
+        {"upstream_error": "connect", "upstream_retries": 1, "limits_degraded": True, "inspected": False, "unscanned_chars": 9},
         {"usage": NO_USAGE},
         {"usage": Usage(1, 1, estimated=True)},
         {"limits": (("limits.requests", False, 0.0, False),), "outcome": "limited", "rule": "limits.requests", "status": 429},
@@ -128,6 +128,13 @@ def test_a_time_is_counted_in_its_bucket_and_in_all_above():
     assert value(metrics, "tosproxy_overhead_seconds_bucket", le="0.0005") == 2.0
     assert value(metrics, "tosproxy_overhead_seconds_bucket", le="+Inf") == 3.0
     assert value(metrics, "tosproxy_overhead_seconds_sum") == pytest.approx(0.0049)
+
+
+def test_requests_too_long_for_patterns_are_counted_however_long_they_are():
+    metrics = Metrics("0.0.0")
+    for unscanned_chars in (0, 1, 100_000):
+        metrics.observe(record(unscanned_chars=unscanned_chars))
+    assert value(metrics, "tosproxy_unscanned_total", endpoint="chat.completions") == 2.0
 
 
 def test_an_answer_without_usage_and_one_with_our_estimate_are_told_apart():

@@ -11,7 +11,7 @@ FULL = Record(
     account="688.cd", country="DE", asn=3320, geo_status="ok", outcome="refused", rule="regions.unsupported", code="unsupported_region", status=403,
     hits=(("regions.unsupported", "enforce", ("refuse",), ""), ("usage.trial", "waived", ("clamp",), "waivers.eval")),
     limits=(("limits.requests", True, 9.0, False), ("limits.trial", False, 0.0, True)), limits_degraded=True, clamped=("n",), stripped=("reasoning",),
-    tags=("seen",), risk_level=2, risk_score=0.4, risk_families=("intent",), campaign="c-1", inspected=False, estimated_tokens=12,
+    tags=("seen",), risk_level=2, risk_score=0.4, risk_families=("intent",), campaign="c-1", inspected=False, estimated_tokens=12, unscanned_chars=3,
     usage=Usage(1, 2, estimated=True), request_bytes=10, response_bytes=20, upstream="main", upstream_status=200, upstream_error="reset",
     upstream_retries=1, decide_s=0.00012345678, first_byte_s=0.1, total_s=0.2, facts={"client.country": "DE"}, fact_sources={"account.tier": "accounts.yaml:2"},
 )  # fmt: skip

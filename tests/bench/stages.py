@@ -36,6 +36,7 @@ from proxy.identity.caller import Caller
 from proxy.identity.identify import identify
 from proxy.identity.movement import STILL, Movements
 from proxy.inspection.inspector import inspector_for
+from proxy.policy.names.patterns import NOTHING_FOUND
 from proxy.settings import Detection, Log, Settings
 from tests.bench.load import ANSWER, PROMPT
 from tests.bench.throughput import ROOT, raise_limits
@@ -139,9 +140,9 @@ def stages(bench: Bench, now: float) -> dict[str, Stage]:
         "note the call": lambda seen: note_call(seen.record, seen.call),
         "observation": lambda seen: observation_of(seen.caller, seen.call, seen.head.headers, "", now),
         "judge": lambda seen: decider.judge(rules, seen.caller, seen.call, seen.observation, now),
-        PART + "patterns": lambda seen: rules.patterns_in([text.text for text in seen.call.texts]),
+        PART + "patterns": lambda seen: rules.scan([text.text for text in seen.call.texts]),
         PART + "movement": lambda seen: decider.movements.observe(seen.caller.account.id, seen.caller.region, now),
-        PART + "facts": lambda seen: facts_of(rules, seen.caller, seen.call, (), NO_SIGNALS, STILL, now),
+        PART + "facts": lambda seen: facts_of(rules, seen.caller, seen.call, NOTHING_FOUND, NO_SIGNALS, STILL, now),
         PART + "rules": lambda seen: rules.judge(seen.decision.facts, now),
         "reserve and settle": reserve_settle,
         PART + "limits due": lambda seen: rules.due(seen.decision.facts, now),

@@ -126,8 +126,9 @@ def test_explain_looks_for_patterns_in_texts_and_judges_at_a_time(tmp_path):
         "  - {id: a.early, when: 'time.hour == 14', then: {tag: [y]}}\n",
     )
     asked = tmp_path / "facts.json"
-    asked.write_text(json.dumps({"facts": {}, "texts": ["My secret plan"], "at": AT}))
+    asked.write_text(json.dumps({"facts": {}, "texts": ["My secret plan", "x" * 262_144], "at": AT}))
     assert told("explain", policies, asked)["verdict"]["tags"] == ["x", "y"]
+    assert told("explain", policies, asked)["facts"]["request.unscanned_chars"] == {"value": 14, "source": "the prompt's length"}
 
 
 def test_explain_takes_one_line_of_recorded_traffic(tmp_path):

@@ -132,6 +132,16 @@ def test_records_printed_to_a_stream_are_found_too(place):
     assert said["verdict"]["clamps"] == {"n": 4}
 
 
+@pytest.mark.parametrize(("record", "tags"), [({"unscanned_chars": 7}, ["long"]), ({}, [])])
+def test_a_record_tells_what_no_pattern_looked_at(place, record, tags):
+    printed = place / "stdout.jsonl"
+    printed.write_text(json.dumps({"event": "record", "id": "d-7", "outcome": "allowed", **record}))
+    policies = folder(place / "p", "rules: [{id: a.long, when: request.unscanned_chars > 0, then: {tag: [long]}}]\n")
+    said = told("explain", policies, "d-7", "--log", printed)
+    assert said["facts"]["request.unscanned_chars"] == {"value": record.get("unscanned_chars", 0), "source": "the record"}
+    assert said["verdict"]["tags"] == tags
+
+
 def test_a_log_may_come_through_a_pipe(place):
     printed, shell = os.pipe()
     os.write(shell, b'{"event":"record","id":"d-7","outcome":"allowed","facts":{"request.n":9}}\n')

@@ -205,6 +205,24 @@ def test_a_claude_that_rests_or_was_told_as_much_is_left_alone(model, more):
         assert rewrite.clamp(route, document, route.read(document), {"reasoning_effort": "low"})[2] == (), path
 
 
+@pytest.mark.parametrize(("kind", "asked"), [("between_tools", False), ("disabled", False), ("adaptive", True), ("enabled", True)])
+def test_thinking_that_is_turned_off_is_not_asked_for_under_either_of_its_names(kind, asked):
+    thinking: dict[str, Any] = {"thinking": {"type": kind}}
+    for path, document in (
+        ("/v1/messages", {"messages": TALK, **thinking}),
+        ("/v1/chat/completions", {"messages": TALK, **thinking}),
+        ("/model/anthropic.claude-sonnet-5-5/invoke", {"messages": TALK, **thinking}),
+        ("/model/anthropic.claude-sonnet-5-5/converse", {"messages": BLOCKS, "additionalModelRequestFields": thinking}),
+    ):
+        route = find_route("POST", path)
+        call = route.read(document)
+        assert call.reasoning is asked, path
+        lowered, after, _ = rewrite.clamp(route, document, call, {"reasoning_effort": "none"})
+        assert not after.reasoning, path
+        told = lowered.get("additionalModelRequestFields", lowered).get("thinking")
+        assert asked or told == thinking["thinking"], path
+
+
 def test_a_budget_that_is_left_to_gemini_is_set():
     route = find_route("POST", "/v1beta/models/gemini-x:generateContent")
     document: dict[str, Any] = {"contents": [{"parts": [{"text": "x"}]}], "generationConfig": {"thinkingConfig": {"includeThoughts": True}}}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from proxy.policy.names.patterns import SCANNED_CHARS
 from tests.conftest import OPEN
 from tests.e2e.realtime_model import USAGE, ended, spoken, until, wait_for
 
@@ -51,6 +52,16 @@ def test_a_refused_event_ends_the_session_with_a_policy_code_and_an_error_event(
     assert model.events == []
     wait_for(records)
     assert (records[0].outcome, records[0].rule) in {("refused", "terms.words"), ("refused", "terms.model")}
+
+
+def test_what_no_pattern_looked_at_is_recorded_of_all_events_together(talk, model):
+    client, records = talk()
+    for text in ("x" * (SCANNED_CHARS + 4), "hi", "x" * (SCANNED_CHARS + 3)):
+        client.send(json.dumps(spoken(text)))
+    client.close()
+    assert model.closed.wait(5)
+    wait_for(records)
+    assert records[0].unscanned_chars == 7
 
 
 def test_a_refused_session_never_opens(talk, model):

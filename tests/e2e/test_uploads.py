@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from proxy.policy.names.patterns import SCANNED_CHARS
 from tests.conftest import OPEN
 from tests.e2e.conftest import status
 from tests.e2e.sharing import recorded
@@ -198,6 +199,15 @@ def _arrived(client: Any) -> bytes:
         return client.recv(65536)
     except BlockingIOError:
         return b""
+
+
+def test_what_no_pattern_looked_at_is_recorded_of_all_lines_together(front):
+    proxy = front(policies={**POLICIES, "long.yaml": "rules: [{id: terms.long, when: request.unscanned_chars > 0, then: {tag: [long]}}]\n"})
+    records = recorded(proxy.proxy)
+    beyond = "x" * (SCANNED_CHARS + 4)
+    for calls in ([_call(beyond), _call(), _call(beyond)], [_call()], [_call("x" * SCANNED_CHARS)]):
+        assert _batch(proxy, calls)[0] == 200
+    assert [(record.unscanned_chars, record.tags) for record in records] == [(8, ("long",)), (0, ()), (0, ())]
 
 
 def test_endpoints_that_a_policy_passes_unread_are_passed_and_recorded_so(front):

@@ -4,6 +4,7 @@ import pytest
 
 from proxy.policy.cases import run_cases
 from proxy.policy.load import load
+from proxy.policy.names.patterns import SCANNED_CHARS
 
 NOW = 1_795_520_000.0  # 2026-11-24
 RULES = b"""patterns: {cot: {values: [chain of thought]}}
@@ -43,6 +44,12 @@ def test_dates_and_percentages_do_not_count_unless_a_case_names_a_day():
     assert run(
         "cases: [{name: lab, on: 2026-11-24, facts: {request.n: 9, account.org: lab}, expect: {outcome: allow, clamps: {n: 8}}}]\n"
     ).passed
+
+
+@pytest.mark.parametrize(("chars", "tags"), [(SCANNED_CHARS, "[]"), (SCANNED_CHARS + 1, "[long]")])
+def test_texts_of_a_case_may_be_too_long_for_patterns(chars, tags):
+    rules = b"rules: [{id: usage.long, when: request.unscanned_chars > 0, then: {tag: [long]}}]\n"
+    assert run(f"cases: [{{name: long, texts: ['{'x' * chars}'], expect: {{outcome: allow, tags: {tags}}}}}]\n", rules).failures == ()
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ waivers:
     ruleset = load({"a.yaml": text}, NOW)
     assert ruleset.reads == {"risk.level", "client.ip", "request.stream", "account.org"}
     assert not ruleset.reads_movement
-    assert not ruleset.reads_patterns
+    assert not ruleset.scans
 
 
 def test_an_unmeant_list_end_is_noticed_where_a_file_states_its_length():

@@ -67,8 +67,8 @@ def test_every_shipped_file_and_expression_has_a_prompt() -> None:
 @pytest.mark.parametrize(("name", "place"), [(name, place) for name, prompts in ASKING.items() for place in range(len(prompts))])
 def test_a_shipped_expression_finds_the_prompt_that_asks_for_it(name: str, place: int) -> None:
     pattern, prompt = patterns(name)[place], ASKING[name][place]
-    assert PatternSets({name: [pattern]}).found_in([prompt]) == [name]
-    assert PatternSets({name: [pattern]}).found_in(["An ordinary question about tasks, answers and reasoning."]) == []
+    assert PatternSets({name: [pattern]}).scan([prompt]).found == (name,)
+    assert PatternSets({name: [pattern]}).scan(["An ordinary question about tasks, answers and reasoning."]).found == ()
 
 
 @pytest.mark.parametrize("pattern", [pattern for name in ASKING for pattern in patterns(name)])

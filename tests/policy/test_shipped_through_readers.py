@@ -32,6 +32,7 @@ ASKED_FOR: dict[str, tuple[str, Any]] = {
     "usage.logprobs": ("logprobs", AS_PROBED),
     "usage.top_logprobs": ("top_logprobs", 6),
     "usage.unseen": ("unseen", AS_PROBED),
+    "usage.unscanned": ("texts", "word " * 60_000),
     "usage.prompt_size": ("texts", "word " * 1_000_001),
     "distillation.intent": ("texts", "Do not skip any step of your reasoning."),
 }
@@ -45,8 +46,8 @@ def shipped() -> Ruleset:
 
 
 def fired(rules: Ruleset, call: ModelCall) -> set[str]:
-    patterns = tuple(rules.patterns_in([text.text for text in call.texts]))
-    facts = facts_of(rules, Caller("", Region(), Account()), call, patterns, NO_SIGNALS, STILL, NOW)
+    scan = rules.scan([text.text for text in call.texts])
+    facts = facts_of(rules, Caller("", Region(), Account()), call, scan, NO_SIGNALS, STILL, NOW)
     return {hit.rule for hit in rules.judge(facts, NOW).hits}
 
 

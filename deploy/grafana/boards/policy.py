@@ -65,6 +65,13 @@ POLICY: Final = Board(
             "reqps",
             "Endpoints that no dialect reads and a policy lets pass.",
         ),
+        one(
+            "Too long for patterns",
+            per_second("tosproxy_unscanned_total", "endpoint"),
+            "{{endpoint}}",
+            "reqps",
+            "Requests whose text patterns see only at its beginning and end.",
+        ),
         one("Rules and limits in force", f"max by (mode) (tosproxy_policy_rules{{{WHERE}}})", "{{mode}}"),
         one("Replicas by revision", f"count by (revision) (tosproxy_policy_info{{{WHERE}}} == 1)", "{{revision}}"),
         Panel(

@@ -79,6 +79,8 @@ class Metrics:
             self._observe_upstream(record)
         if not record.inspected:
             self._count("uninspected_total", self._values["endpoint"].of(record.endpoint))
+        if record.unscanned_chars:
+            self._count("unscanned_total", self._values["endpoint"].of(record.endpoint))
 
     def observe_lag(self, lag_s: float) -> None:
         """Count one delay of the event loop."""

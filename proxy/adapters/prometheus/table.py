@@ -57,6 +57,7 @@ EXCHANGE_METRICS: Final = (
     _counter("usage_missing_total", "Successful answers to model calls without any token count.", "endpoint"),
     _counter("usage_estimated_total", "Answers whose tokens were counted by our own estimate.", "endpoint"),
     _counter("uninspected_total", "Requests passed without a reader, as a policy allows.", "endpoint"),
+    _counter("unscanned_total", "Requests with text in which no pattern was looked for, since the prompt was too long.", "endpoint"),
     _counter("rule_hits_total", "Rules that matched, by how they counted: enforce, shadow, waived, sampled_out, error.", "rule", "mode"),
     _counter("limit_checks_total", "Requests that a limit was asked about.", "limit"),
     _counter("limit_denials_total", "Requests over a limit, by mode: enforce refused them, shadow would have.", "limit", "mode"),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 from proxy.dialects.dialect import Clamps, Document, Route
+from proxy.dialects.models import claude
 from proxy.dialects.openai.lowering.effort import lower_template
-from proxy.dialects.rewrite import DEFAULT_TEMPERATURE, Bound, apply, bound_effort, bound_or_set, lowered, nested
+from proxy.dialects.rewrite import Bound, apply, bound_effort, bound_or_set, bound_temperature, lowered, nested
 
 LEAST_BUDGET: Final = 1_024
 """The smallest thinking budget that the API takes (anthropic SDK, ThinkingConfigEnabledParam)."""
@@ -19,40 +19,14 @@ DEFAULT_EFFORT: Final = "high"
 _ADAPTIVE: Final = frozenset({"adaptive", "between_tools"})
 """Kinds of thinking that take an effort in place of a budget."""
 
-_VERSION: Final = re.compile(r"claude-([a-z]+)-([0-9]{1,2})(?:-([0-9]{1,2}))?(?![0-9])")
-
-
-class Thinking(NamedTuple):
-    """Kinds of thinking."""
-
-    unasked: str
-    """What a model does where the request says nothing about it."""
-    least: str
-    """The least that it can be told to do."""
-
-
-RESTS: Final = Thinking("disabled", "disabled")
-_ALWAYS: Final = Thinking("adaptive", "adaptive")
-"""Refuses to be told not to think (migration guides of Fable 5 and Opus 5.5); its effort can be lowered all the same."""
-
-
-def thinking_of(*names: str) -> Thinking:
-    """How a model thinks, by any of its names on whichever platform. From the fifth generation on, models do unless they are told not to (thinking guide)."""
-    name = " ".join(names)
-    found = _VERSION.search(name)
-    if found is None:
-        return _ALWAYS if "claude-mythos-preview" in name else RESTS
-    family, version = found[1], (int(found[2]), int(found[3] or 0))
-    if version < (5, 0):
-        return RESTS
-    if family in {"fable", "mythos"} or (family == "opus" and version >= (5, 5)):
-        return _ALWAYS
-    return Thinking("adaptive", "between_tools" if family == "sonnet" and version >= (5, 5) else "disabled")
-
 
 def messages(_route: Route, document: Document, clamps: Clamps, names: tuple[str, ...]) -> tuple[Document, tuple[str, ...]]:
     """Lower the parameters of a message request."""
-    return apply(document, clamps, {**_MESSAGES, "reasoning_effort": partial(lower_effort, thinks=thinking_of(*names))})
+    by_model = {
+        "reasoning_effort": partial(lower_effort, thinks=claude.thinking_of(*names)),
+        "temperature": partial(_temperature, names=names),
+    }
+    return apply(document, clamps, {**_MESSAGES, **by_model})
 
 
 def complete(_route: Route, document: Document, clamps: Clamps, _names: tuple[str, ...]) -> tuple[Document, tuple[str, ...]]:
@@ -71,8 +45,9 @@ def _max_tokens_to_sample(document: Document, most: int) -> bool:
     return bound_or_set(document, "max_tokens_to_sample", most)
 
 
-def _temperature(document: Document, most: float) -> bool:
-    return bound_or_set(document, "temperature", most, DEFAULT_TEMPERATURE)
+def _temperature(document: Document, most: float, names: tuple[str, ...]) -> bool:
+    """Asked last of all: whether a temperature is taken depends on what is left of the thinking."""
+    return claude.lower_temperature(document, most, names, thinks=claude.RESTS.kind(document.get("thinking")) not in claude.QUIET)
 
 
 def _budget(document: Document, most: int) -> bool:
@@ -93,17 +68,16 @@ def least_effort(most: str) -> str:
     return "low" if most in {"none", "minimal"} else most
 
 
-def lower_effort(document: Document, most: str, thinks: Thinking = RESTS, *, told: bool = False) -> bool:
+def lower_effort(document: Document, most: str, thinks: claude.Thinking = claude.RESTS, *, told: bool = False) -> bool:
     """Lower `output_config.effort`, of the request and of its messages. "none" becomes the least thinking that the model can be told, at low.
 
     `told`: the request says an effort in a place of another API.
     """
     changed = lower_template(document, most)
-    asked = document.get("thinking")
-    kind = asked.get("type", "disabled") if type(asked) is dict else thinks.unasked
+    kind = thinks.kind(document.get("thinking"))
     least = least_effort(most)
     changed = _lower_messages(document, least) or changed
-    if most == "none" and kind not in {"disabled", thinks.least}:
+    if most == "none" and kind not in {*claude.QUIET, thinks.least}:
         kind = thinks.least
         document["thinking"] = {"type": kind}
         changed = True
@@ -127,9 +101,8 @@ def _lower_messages(document: Document, most: str) -> bool:
 
 
 _MESSAGES: Final[dict[str, Bound]] = {
-    "temperature": _temperature,
     "reasoning_effort": lower_effort,
     "max_tokens": _max_tokens,
     "reasoning_budget": _budget,
 }
-_COMPLETE: Final[dict[str, Bound]] = {"temperature": _temperature, "max_tokens": _max_tokens_to_sample}
+_COMPLETE: Final[dict[str, Bound]] = {"temperature": bound_temperature, "max_tokens": _max_tokens_to_sample}

@@ -7,6 +7,7 @@ from typing import Any, Final
 from proxy.dialects.anthropic import content
 from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import Document, Names, Route
+from proxy.dialects.models.claude import QUIET
 from proxy.dialects.openai import sampling
 from proxy.dialects.reading import Prompt, fields, inner, items, limit, model, number, switch, text, tier, wrong
 from proxy.dialects.wire.strict import malformed
@@ -66,7 +67,7 @@ def _thinking(value: Any) -> tuple[bool, int]:
     if value is None:
         return False, 0
     inside = fields(value, "thinking")
-    return text(inside, "type") not in {"", "disabled"}, limit(inside, "budget_tokens")
+    return text(inside, "type") not in QUIET, limit(inside, "budget_tokens")
 
 
 def _rare(prompt: Prompt, document: Document) -> tuple[bool, str]:

@@ -8,20 +8,24 @@ from typing import Any, Final
 
 from proxy.dialects.anthropic import clamps as anthropic
 from proxy.dialects.bedrock import invoke, vendors
-from proxy.dialects.bedrock.converse import EXTRA
+from proxy.dialects.bedrock.converse import EXTRA, extra_reasoning
 from proxy.dialects.dialect import Clamps, Document, Route
+from proxy.dialects.models import claude
 from proxy.dialects.openai.lowering import effort as spellings
 from proxy.dialects.openai.lowering import parameters as openai
 from proxy.dialects.openai.sampling import COMMON_LIMITS
-from proxy.dialects.rewrite import DEFAULT_TEMPERATURE, Bound, apply, bound, bound_all, bound_effort, bound_or_set, drop, nested
+from proxy.dialects.rewrite import Bound, apply, bound, bound_all, bound_effort, drop, nested
 from proxy.dialects.wire.strict import malformed
 
 
 def converse(_route: Route, document: Document, clamps: Clamps, names: tuple[str, ...]) -> tuple[Document, tuple[str, ...]]:
     """Lower the parameters of a Converse request."""
-    thinking = anthropic.thinking_of(*names)
-    effort = _effort if thinking is anthropic.RESTS else partial(_claudes_effort, thinks=thinking)
-    return apply(document, clamps, {**_CONVERSE, "reasoning_effort": effort})
+    thinking = claude.thinking_of(*names)
+    by_model = {
+        "reasoning_effort": _effort if thinking is claude.RESTS else partial(_claudes_effort, thinks=thinking),
+        "temperature": partial(_temperature, names=names),
+    }
+    return apply(document, clamps, {**_CONVERSE, **by_model})
 
 
 def invoke_model(route: Route, document: Document, clamps: Clamps, names: tuple[str, ...]) -> tuple[Document, tuple[str, ...]]:
@@ -58,8 +62,10 @@ def _limit(document: Document, most: int) -> bool:
     return bound_all(config, present, most)
 
 
-def _temperature(document: Document, most: float) -> bool:
-    return bound_or_set(nested(document, "inferenceConfig"), "temperature", most, DEFAULT_TEMPERATURE)
+def _temperature(document: Document, most: float, names: tuple[str, ...] = ()) -> bool:
+    """Asked last of all: whether a temperature is taken depends on what is left of the thinking."""
+    thinks = extra_reasoning(document.get(EXTRA) or {}).asked
+    return claude.lower_temperature(nested(document, "inferenceConfig"), most, names, thinks=thinks, top_p="topP")
 
 
 def _extra(document: Document) -> Document:
@@ -71,7 +77,7 @@ def _effort(document: Document, most: str) -> bool:
     return bound_effort(document, "effort", most, inside="outputConfig") | _makers_effort(_extra(document), most)
 
 
-def _claudes_effort(document: Document, most: str, thinks: anthropic.Thinking) -> bool:
+def _claudes_effort(document: Document, most: str, thinks: claude.Thinking) -> bool:
     """Lower the effort of a Claude that thinks by itself, also where nothing asks for thinking."""
     changed = bound_effort(document, "effort", anthropic.least_effort(most), inside="outputConfig")
     told = (document.get("outputConfig") or {}).get("effort") is not None
@@ -114,9 +120,8 @@ def _alternatives(document: Document, most: int) -> bool:
     return openai.fewer_alternatives(_extra(document), most)
 
 
-_PLAIN: Final[dict[str, Bound]] = {"max_tokens": _limit, "temperature": _temperature}
 _CONVERSE: Final[dict[str, Bound]] = {
-    **_PLAIN,
+    "max_tokens": _limit,
     "logprobs": _no_logprobs,
     "top_logprobs": _alternatives,
     "reasoning_effort": _effort,
@@ -134,7 +139,8 @@ def _with_extra(beside: Bound, extra: Bound) -> Bound:
 
 
 _NOVA: Final[dict[str, Bound]] = {
-    **_PLAIN,
+    "max_tokens": _limit,
+    "temperature": _temperature,
     "logprobs": _with_extra(openai.no_logprobs, _no_logprobs),
     "top_logprobs": _with_extra(openai.fewer_alternatives, _alternatives),
     "reasoning_effort": _with_extra(_makers_effort, _effort),

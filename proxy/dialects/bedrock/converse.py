@@ -9,6 +9,7 @@ from proxy.dialects.anthropic import content as anthropic
 from proxy.dialects.bedrock.vendors import CONFIGS, LIMITS, SAMPLES
 from proxy.dialects.call import ModelCall
 from proxy.dialects.dialect import Document, Names, Route
+from proxy.dialects.models.claude import QUIET
 from proxy.dialects.openai.sampling import LOGPROBS, REASONING, Reasoning, highest, logprobs, reasoning
 from proxy.dialects.reading import Prompt, fields, inner, items, limit, model, number, optional_whole, text, tier, wrong
 from proxy.dialects.wire.strict import malformed
@@ -106,9 +107,7 @@ def extra_reasoning(extra: Document) -> Reasoning:
         inside = fields(extra[key], key)
         budget = limit(inside, "budget_tokens")
         effort = text(inside, "maxReasoningEffort")
-        found = Reasoning(
-            found.asked or text(inside, "type") not in {"", "disabled"}, highest(found.effort, effort), max(found.budget, budget)
-        )
+        found = Reasoning(found.asked or text(inside, "type") not in QUIET, highest(found.effort, effort), max(found.budget, budget))
     return found
 
 

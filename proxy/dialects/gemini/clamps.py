@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from proxy.dialects.dialect import Clamps, Document, Route
 from proxy.dialects.gemini.content import spelling
-from proxy.dialects.rewrite import DEFAULT_TEMPERATURE, Bound, apply, bound, bound_or_set, lowered
+from proxy.dialects.rewrite import Bound, apply, bound, bound_or_set, bound_temperature, lowered
 
 
 def generate(_route: Route, document: Document, clamps: Clamps, _names: tuple[str, ...]) -> tuple[Document, tuple[str, ...]]:
@@ -24,10 +24,6 @@ def _key(document: Document, camel: str) -> str:
 
 def _max_tokens(config: Document, most: int) -> bool:
     return bound_or_set(config, _key(config, "maxOutputTokens"), most)
-
-
-def _temperature(config: Document, most: float) -> bool:
-    return bound_or_set(config, "temperature", most, DEFAULT_TEMPERATURE)
 
 
 def _candidates(config: Document, most: int) -> bool:
@@ -79,7 +75,7 @@ def lower_effort(config: Document, most: str) -> bool:
 
 _BOUNDS: Final[dict[str, Bound]] = {
     "max_tokens": _max_tokens,
-    "temperature": _temperature,
+    "temperature": bound_temperature,
     "n": _candidates,
     "logprobs": _no_logprobs,
     "top_logprobs": _alternatives,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from proxy.dialects.dialect import Clamps, Document, Route
-from proxy.dialects.rewrite import DEFAULT_TEMPERATURE, Bound, apply, bound, bound_or_set, lowered, nested
+from proxy.dialects.rewrite import Bound, apply, bound, bound_or_set, bound_temperature, lowered, nested
 
 _LOGPROBS: Final = ("logprobs", "top_logprobs")
 
@@ -24,7 +24,7 @@ def _limit(document: Document, most: int) -> bool:
 
 
 def _temperature(document: Document, most: float) -> bool:
-    return bound_or_set(nested(document, "options"), "temperature", most, DEFAULT_TEMPERATURE)
+    return bound_temperature(nested(document, "options"), most)
 
 
 def _no_logprobs(document: Document, _: Any) -> bool:

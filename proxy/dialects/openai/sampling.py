@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from proxy.dialects.dialect import Document
 from proxy.dialects.gemini import generate as gemini
 from proxy.dialects.gemini.content import camel
+from proxy.dialects.models.claude import QUIET
 from proxy.dialects.reading import count, fields, inner, limit, switch, text, whole, wrong
 from proxy.dialects.rewrite import EFFORTS
 from proxy.dialects.wire.strict import malformed
@@ -109,7 +110,7 @@ def _thinking(value: Any) -> tuple[bool, int]:
     if type(value) is bool:
         return value, 0
     inside = fields(value, "thinking")
-    return text(inside, "type") not in {"", "disabled"}, limit(inside, "budget_tokens")
+    return text(inside, "type") not in QUIET, limit(inside, "budget_tokens")
 
 
 def logprobs(document: Document) -> tuple[bool, int]:

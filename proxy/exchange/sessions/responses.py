@@ -127,11 +127,12 @@ class Responses:
     def _judge(self, call: ModelCall) -> Decision:
         judged = self._decider.judge(self._opened.rules, self._caller, call, self._observation._replace(call=call), self._clock())
         record = self._record
-        hits, tags, limits = record.hits, record.tags, record.limits
+        hits, tags, limits, unscanned = record.hits, record.tags, record.limits, record.unscanned_chars
         note_decision(record, judged)
         record.hits = tuple(dict.fromkeys((*hits, *record.hits)))
         record.tags = tuple(dict.fromkeys((*tags, *record.tags)))
         record.limits = limits
+        record.unscanned_chars += unscanned
         self._strip(judged.strips)
         return judged
 

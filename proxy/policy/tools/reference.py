@@ -175,7 +175,7 @@ def _names() -> Iterator[str]:
     )
     yield (
         f"Patterns are looked for in all texts of a prompt at once; beyond {SCANNED_CHARS:,} characters, in the first and last "
-        f"{SCANNED_CHARS // 2:,}. Begin an expression with `\\b` where a word must begin, and let a gap end with the sentence (`[^.!?\\n]*`): "
+        f"{SCANNED_CHARS // 2:,}, and `request.unscanned_chars` says how many were left out, so that a rule can act on it. Begin an expression with `\\b` where a word must begin, and let a gap end with the sentence (`[^.!?\\n]*`): "
         "a counted gap such as `.{0,40}` after a common word makes every prompt take a multiple of the time. `\\b` knows ASCII letters only, so it "
         "never matches beside a Cyrillic or accented one.\n"
     )

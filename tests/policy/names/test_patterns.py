@@ -10,44 +10,51 @@ SETS = PatternSets({"greeting": ["hello", r"good\s+morning"], "farewell": ["bye"
 
 
 def test_the_sets_that_match_are_named_once_each_in_order():
-    assert SETS.found_in(["HELLO and good   morning", "bye bye"]) == ["farewell", "greeting"]
-    assert SETS.found_in(["nothing"]) == []
-    assert SETS.found_in([]) == []
-    assert SETS.found_in(["请写出思考过程"]) == ["cjk"]
+    assert SETS.scan(["HELLO and good   morning", "bye bye"]).found == ("farewell", "greeting")
+    assert SETS.scan(["nothing"]).found == ()
+    assert SETS.scan([]).found == ()
+    assert SETS.scan(["请写出思考过程"]).found == ("cjk",)
 
 
 def test_an_expression_split_over_two_texts_is_still_seen():
-    assert SETS.found_in(["please: good", "morning"]) == ["greeting"]
+    assert SETS.scan(["please: good", "morning"]).found == ("greeting",)
 
 
 def test_a_very_long_prompt_is_scanned_at_both_ends_only():
     filler = "x" * SCANNED_CHARS
-    assert SETS.found_in(["hello", filler, filler, "bye"]) == ["farewell", "greeting"]
-    assert SETS.found_in([filler, "hello", filler]) == []
+    assert SETS.scan(["hello", filler, filler, "bye"]).found == ("farewell", "greeting")
+    assert SETS.scan([filler, "hello", filler]).found == ()
 
 
 def test_of_a_prompt_just_short_enough_nothing_is_left_out():
     half = "x" * (SCANNED_CHARS // 2 - 3)
-    assert SETS.found_in([half, " hello", half]) == ["greeting"]
-    assert SETS.found_in([half, " hello ", half]) == []
+    assert SETS.scan([half, " hello", half]).found == ("greeting",)
+    assert SETS.scan([half, " hello ", half]).found == ()
+
+
+@pytest.mark.parametrize("sets", [SETS, PatternSets({})], ids=["with patterns", "without"])
+def test_what_is_left_out_is_counted(sets):
+    assert [sets.scan(["x" * size, "y"]).unscanned_chars for size in (0, SCANNED_CHARS - 2, SCANNED_CHARS - 1, SCANNED_CHARS, 300_000)] == [
+        0, 0, 0, 1, 300_001 - SCANNED_CHARS,
+    ]  # fmt: skip
 
 
 def test_many_small_texts_are_bounded_like_one_long_one():
     texts = ["hello", *["y" * 10] * 100_000, "bye"]
-    assert SETS.found_in(texts) == ["farewell", "greeting"]
+    assert SETS.scan(texts).found == ("farewell", "greeting")
 
 
 def test_text_that_is_no_unicode_is_scanned_all_the_same():
-    assert SETS.found_in(["\ud800 hello \udfff"]) == ["greeting"]
+    assert SETS.scan(["\ud800 hello \udfff"]).found == ("greeting",)
 
 
 def test_no_sets_find_nothing():
-    assert PatternSets({}).found_in(["hello"]) == []
+    assert PatternSets({}).scan(["hello"]).found == ()
 
 
 def test_a_thousand_patterns_are_one_automaton():
     sets = PatternSets({f"s{number}": [rf"word{number}\b"] for number in range(1000)})
-    assert sets.found_in(["a word7 and word999"]) == ["s7", "s999"]
+    assert sets.scan(["a word7 and word999"]).found == ("s7", "s999")
 
 
 @pytest.mark.parametrize("pattern", ["(", "(?=a)", r"(a)\1", "a*", "", "(?<!x)y", "x|"])
@@ -62,6 +69,6 @@ def test_what_is_found_does_not_depend_on_what_else_is_looked_for(texts):
     alone = {
         name
         for name, patterns in {"greeting": ["hello", r"good\s+morning"], "farewell": ["bye"]}.items()
-        if PatternSets({name: patterns}).found_in(texts)
+        if PatternSets({name: patterns}).scan(texts).found
     }
-    assert alone == set(SETS.found_in(texts)) - {"cjk"}
+    assert alone == set(SETS.scan(texts).found) - {"cjk"}

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 from proxy.dialects.dialect import Document
 from proxy.dialects.gemini import clamps as gemini
+from proxy.dialects.models import gpt
 from proxy.dialects.openai.sampling import BUDGETS
 from proxy.dialects.rewrite import bound, bound_all, bound_effort, drop, lowered, nested
-
-_REASONING_FAMILIES: Final = ("o1", "o3", "o4", "gpt-5", "gpt-6", "gpt-7", "gpt-8", "gpt-9")
-"""OpenAI's own models that refuse `max_tokens` and take a reasoning effort; every compatible server takes `max_tokens`."""
-
-_DEFAULT: Final = "medium"
-"""What those models do when the effort is left out."""
-
-_RESTING: Final = re.compile(r"gpt-5\.[124](?![0-9])(?!.*(?:codex|pro))|.*-chat(?:-|\Z)")
-"""Those of them that don't reason unless an effort is given (API reference), which one would raise, and those of ChatGPT, which refuse one."""
 
 _SWITCHES: Final = frozenset({"enable_thinking", "include_reasoning", *BUDGETS})
 _NO_EFFORT: Final = {"effort": "none"}
@@ -26,20 +17,10 @@ _NESTED_EFFORT: Final = (("reasoning", "effort"), (TEMPLATE, "reasoning_effort")
 _NESTED_BUDGET: Final = (("reasoning", "max_tokens"), ("thinking", "budget_tokens"))
 
 
-def own_reasoning(names: tuple[str, ...]) -> str:
-    """The first of a model's names that is one of OpenAI's own reasoning models; "" without one."""
-    return next((name for name in names if name.startswith(_REASONING_FAMILIES)), "")
-
-
-def _chooses_more(own: str, most: str) -> bool:
-    """Whether the model would choose an effort above `most` by itself."""
-    return own != "" and _RESTING.match(own) is None and lowered(_DEFAULT, most)
-
-
 def chat(document: Document, most: str, own: str) -> bool:
     """Lower the effort; inserted only for models known to take one, since others refuse it."""
     changed = lower(document, most)
-    if document.get("reasoning_effort") is None and document.get("reasoning") is None and _chooses_more(own, most):
+    if document.get("reasoning_effort") is None and document.get("reasoning") is None and gpt.chooses_more(own, most):
         document["reasoning_effort"] = most
         return True
     return changed
@@ -49,7 +30,7 @@ def responses(document: Document, most: str, own: str) -> bool:
     """Lower the effort of a Responses request, also where an input item configures it; inserted as for chat."""
     changed = _lower_items(document, most)
     changed = lower(document, most) or changed
-    if (document.get("reasoning") or {}).get("effort") is None and _chooses_more(own, most):
+    if (document.get("reasoning") or {}).get("effort") is None and gpt.chooses_more(own, most):
         nested(document, "reasoning")["effort"] = most
         return True
     return changed
@@ -113,7 +94,7 @@ def _switch_off(document: Document) -> bool:
     if document.get("reasoning") not in (None, _NO_EFFORT):
         document["reasoning"] = dict(_NO_EFFORT)
         changed = True
-    if document.get("thinking") not in (None, False, {"type": "disabled"}):
+    if document.get("thinking") not in (None, False, {"type": "disabled"}, {"type": "between_tools"}):
         document["thinking"] = {"type": "disabled"}
         changed = True
     return _template_off(document) or changed

@@ -6,24 +6,32 @@ from functools import partial
 from typing import Any, Final
 
 from proxy.dialects.dialect import Clamps, Document, Route
+from proxy.dialects.models import claude, gpt
 from proxy.dialects.openai.lowering import effort
-from proxy.dialects.openai.sampling import ANSWERS, COMMON_LIMITS, LOGPROBS, OUTPUT_LIMITS
-from proxy.dialects.rewrite import DEFAULT_TEMPERATURE, Bound, apply, bound, bound_all, bound_or_set, drop
+from proxy.dialects.openai.sampling import ANSWERS, COMMON_LIMITS, LOGPROBS, OUTPUT_LIMITS, reasoning
+from proxy.dialects.rewrite import Bound, apply, bound, bound_all, bound_or_set, bound_temperature, drop
 
 _LOGPROBS_INCLUDED: Final = "message.output_text.logprobs"
 
 
 def chat(_route: Route, document: Document, clamps: Clamps, names: tuple[str, ...]) -> tuple[Document, tuple[str, ...]]:
     """Lower the parameters of a chat or legacy completion."""
-    own = effort.own_reasoning(names)
-    by_model = {"max_tokens": partial(_max_tokens, own=own), "reasoning_effort": partial(effort.chat, own=own)}
+    own = gpt.own_reasoning(names)
+    by_model = {
+        "max_tokens": partial(_max_tokens, own=own),
+        "reasoning_effort": partial(effort.chat, own=own),
+        "temperature": partial(_temperature, names=names),
+    }
     return apply(document, clamps, {**_CHAT, **by_model})
 
 
 def responses(_route: Route, document: Document, clamps: Clamps, names: tuple[str, ...]) -> tuple[Document, tuple[str, ...]]:
     """Lower the parameters of a Responses request."""
-    own = effort.own_reasoning(names)
-    return apply(document, clamps, {**_RESPONSES, "reasoning_effort": partial(effort.responses, own=own)})
+    by_model = {
+        "reasoning_effort": partial(effort.responses, own=gpt.own_reasoning(names)),
+        "temperature": partial(_temperature, names=names),
+    }
+    return apply(document, clamps, {**_RESPONSES, **by_model})
 
 
 def images(_route: Route, document: Document, clamps: Clamps, _names: tuple[str, ...]) -> tuple[Document, tuple[str, ...]]:
@@ -52,8 +60,12 @@ def _images(document: Document, most: int) -> bool:
     return bound(document, "n", most)
 
 
-def _temperature(document: Document, most: float) -> bool:
-    return bound_or_set(document, "temperature", most, DEFAULT_TEMPERATURE)
+def _temperature(document: Document, most: float, names: tuple[str, ...]) -> bool:
+    """Asked last of all: whether a temperature is taken depends on what is left of the reasoning."""
+    asked = reasoning(document)
+    if not gpt.takes_temperature(names, asked.effort):
+        return bound_temperature(document, most, settable=False)
+    return claude.lower_temperature(document, most, names, thinks=asked.asked)
 
 
 def no_logprobs(document: Document, _: Any = None) -> bool:
@@ -79,7 +91,7 @@ def _no_included_logprobs(document: Document, _: Any) -> bool:
     return True
 
 
-_SHARED: Final[dict[str, Bound]] = {"temperature": _temperature, "reasoning_budget": effort.budget}
+_SHARED: Final[dict[str, Bound]] = {"reasoning_budget": effort.budget}
 _CHAT: Final[dict[str, Bound]] = {
     **_SHARED,
     "n": _samples,

@@ -75,7 +75,7 @@ class CaseDoc(Strict):
     )
     texts: list[str] | None = Field(
         None,
-        description="Texts of the prompt; request.patterns is then what they match.",
+        description="Texts of the prompt; request.patterns is then what they match, request.unscanned_chars what patterns pass over in them.",
         examples=[["Show me your full chain of thought."]],
     )
     on: Day | None = Field(None, description="Day on which it is judged; rules' dates count only then.", examples=["2027-01-01"])

@@ -49,7 +49,15 @@ class ClampDoc(Strict):
         None, ge=1, description="Upper bound of output tokens; set where the caller left it out.", examples=[4096]
     )
     n: int | None = Field(None, ge=1, description="Upper bound of answers for one request.", examples=[1])
-    temperature: float | None = Field(None, ge=0, description="Upper bound of the sampling temperature.", examples=[1.0])
+    temperature: float | None = Field(
+        None,
+        ge=0,
+        description=(
+            "Upper bound of the sampling temperature; set where the caller left it out and models' default of 1 lies above. Models known to refuse "
+            "any but their default (OpenAI's while they reason, Claude while it thinks and from 4.7 on) keep it, and lose one that is above the bound."
+        ),
+        examples=[1.0],
+    )
     logprobs: Literal[False] | None = Field(None, description="false switches token log-probabilities off.")
     top_logprobs: int | None = Field(None, ge=0, description="Upper bound of alternatives at each token.", examples=[5])
     reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = Field(
