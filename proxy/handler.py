@@ -252,9 +252,9 @@ class Handler:
         if upstream is None:
             return None
         call, document, strips, hide_usage, changed = decision.call, asked.document, decision.strips, False, False
-        if decision.clamps and document:
+        if decision.clamps:
             aliases = decision.rules.vocabulary.models.aliases
-            document, call, record.clamped = rewrite.clamp(route, document, call, decision.clamps, aliases)
+            document, call, record.clamped, record.unmet = rewrite.clamp(route, document, asked.call, decision.clamps, aliases)
             changed = bool(record.clamped)
         if "reasoning" in strips:
             changed = rewrite.keep_reasoning_apart(document) or changed

@@ -11,8 +11,8 @@ from proxy.audit.record import Record
 from proxy.dialects.call import NO_USAGE
 
 _OFTEN_EMPTY: Final = (
-    "rule", "code", "stream", "unscanned_chars", "limits_degraded", "clamped", "stripped", "tags", "risk_level", "risk_score", "risk_families", "campaign",
-    "upstream", "upstream_status", "upstream_error", "upstream_retries", "facts", "fact_sources",
+    "rule", "code", "stream", "unscanned_chars", "limits_degraded", "clamped", "unmet", "stripped", "tags", "risk_level", "risk_score", "risk_families",
+    "campaign", "upstream", "upstream_status", "upstream_error", "upstream_retries", "facts", "fact_sources",
 )  # fmt: skip
 """Left out when they say nothing."""
 

@@ -45,6 +45,8 @@ class Record:
     """Every limit asked: id, allowed, remaining, shadow."""
     limits_degraded: bool = False
     clamped: tuple[str, ...] = ()
+    unmet: tuple[str, ...] = ()
+    """Parameters above the bound that a rule set: the model takes none, or none as low."""
     stripped: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     risk_level: int = 0

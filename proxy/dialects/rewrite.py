@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from itertools import takewhile
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from proxy.dialects.call import ModelCall, Text
 from proxy.dialects.dialect import NO_NAMES, Clamps, Document, Names, Route
@@ -20,6 +20,12 @@ DEFAULT_TEMPERATURE: Final = 1.0
 Bound = Callable[[Document, Any], bool]
 """Lowers one parameter in place; True when it changed."""
 
+_SAMPLED: Final = frozenset({
+    "chat", "chat.completions", "complete", "completions", "converse", "converse_stream", "generate", "generate_content", "invoke",
+    "invoke_stream", "messages", "responses", "stream_generate_content",
+})  # fmt: skip
+"""Endpoints at which a model chooses its words by a temperature, its own where none is given."""
+
 _RANK: Final = {effort: rank for rank, effort in enumerate(EFFORTS)}
 _APART: Final[dict[str, tuple[Any, ...]]] = {
     "reasoning_format": (None, "parsed", "hidden", "auto", "deepseek"),
@@ -31,17 +37,23 @@ _TEMPLATES: Final = ("template", "chat_template")
 _USAGE_ON_REQUEST: Final = frozenset({"chat.completions", "completions"})
 
 
-def clamp(
-    route: Route, document: Document, call: ModelCall, clamps: Clamps, names: Names = NO_NAMES
-) -> tuple[Document, ModelCall, tuple[str, ...]]:
-    """The document and the call within the bounds, and the parameters that had to change.
+class Clamped(NamedTuple):
+    """A request within the bounds, as far as its model takes them."""
 
-    The document given is left as it is. Without a change it is returned itself.
-    """
-    changed_document, changed = route.dialect.clamp(route, document, clamps, call.model)
-    if not changed:
-        return document, call, ()
-    return changed_document, route.read(changed_document, names), changed
+    document: Document
+    call: ModelCall
+    changed: tuple[str, ...] = ()
+    """Parameters that were lowered, or set where they were left out."""
+    unmet: tuple[str, ...] = ()
+    """Parameters that are still above their bound: the model takes none, or none as low."""
+
+
+def clamp(route: Route, document: Document, call: ModelCall, clamps: Clamps, names: Names = NO_NAMES) -> Clamped:
+    """The document and the call within the bounds. What was given is left as it is; without a change it is returned itself."""
+    changed_document, changed = route.dialect.clamp(route, document, clamps, call.model) if document else (document, ())
+    if changed:
+        document, call = changed_document, route.read(changed_document, names)
+    return Clamped(document, call, changed, tuple(sorted(name for name, most in clamps.items() if _EXCEEDS[name](call, most))))
 
 
 def apply(document: Document, clamps: Clamps, bounds: Mapping[str, Bound]) -> tuple[Document, tuple[str, ...]]:
@@ -97,6 +109,23 @@ def _is_assistants(text: Text) -> bool:
 def lowered(effort: str, most: str) -> bool:
     """Whether `effort` is above `most`. An effort without a rank is: it could mean anything."""
     return _RANK.get(effort, len(EFFORTS)) > _RANK[most]
+
+
+def _warmer(call: ModelCall, most: float) -> bool:
+    told = call.temperature
+    return told > most if told is not None else call.endpoint in _SAMPLED and most < DEFAULT_TEMPERATURE
+
+
+_EXCEEDS: Final[Mapping[str, Callable[[ModelCall, Any], bool]]] = {
+    "max_tokens": lambda call, most: call.max_output_tokens > most,
+    "n": lambda call, most: call.n > most,
+    "temperature": _warmer,
+    "logprobs": lambda call, _: call.logprobs,
+    "top_logprobs": lambda call, most: call.top_logprobs > most,
+    "reasoning_effort": lambda call, most: call.reasoning_effort != "" and lowered(call.reasoning_effort, most),
+    "reasoning_budget": lambda call, most: call.reasoning_budget > most,
+}
+"""Whether a call is above a bound, by the parameter's name in policies."""
 
 
 def bound(document: Document, key: str, most: float) -> bool:

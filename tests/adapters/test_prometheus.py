@@ -32,6 +32,7 @@ def record(**changes):
         "request_bytes": 2000,
         "response_bytes": 3000,
         "clamped": ("logprobs",),
+        "unmet": ("temperature",),
         "stripped": ("reasoning",),
         **changes,
     }
@@ -170,6 +171,7 @@ def test_the_number_of_series_is_bounded_whatever_arrives():
                 hits=((f"r-{number}", "enforce", (), ""),),
                 limits=((f"l-{number}", bool(number % 2), 0.0, False),),
                 clamped=(f"c-{number}",),
+                unmet=(f"c-{number}",),
             )
         )
     assert sum(map(len, metrics.snapshot().values())) < 6000

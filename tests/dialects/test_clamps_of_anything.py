@@ -73,10 +73,10 @@ def test_whatever_is_read_can_be_lowered_and_stays_lowered(key):
             continue
         read += 1
         for most in (LENIENT, STRICT):
-            after_once, after, _ = rewrite.clamp(row.route, document, call, most)
+            after_once, after, *_ = rewrite.clamp(row.route, document, call, most)
             broken = [name for name, breaks in BROKEN.items() if breaks(after, most)]
             assert not broken, document
-            assert rewrite.clamp(row.route, after_once, after, most) == (after_once, after, ()), document
+            assert rewrite.clamp(row.route, after_once, after, most)[:3] == (after_once, after, ()), document
     assert read > DOCUMENTS // 5
 
 

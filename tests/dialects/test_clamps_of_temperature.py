@@ -32,8 +32,9 @@ def _after(
     """The document within the bounds, which it then stays, and the parameters that changed."""
     route, given, most = find_route("POST", path), names or {}, {**MOST, **clamps}
     call = route.read(document, given)
-    lowered, after, changed = rewrite.clamp(route, document, call, most, given)
+    lowered, after, changed, unmet = rewrite.clamp(route, document, call, most, given)
     assert after == route.read(lowered, given)
+    assert unmet == (() if after.temperature is not None or most["temperature"] >= 1.0 else ("temperature",))
     assert rewrite.clamp(route, lowered, after, most, given)[2] == ()
     return lowered, changed
 

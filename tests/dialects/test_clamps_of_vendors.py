@@ -44,7 +44,7 @@ def test_a_limit_is_set_under_the_vendors_own_name(model, document, path):
     route = find_route("POST", f"/model/{model}/invoke")
     call = route.read(document)
     assert call.texts
-    changed, after, names = rewrite.clamp(route, document, call, {"max_tokens": 50})
+    changed, after, names, _ = rewrite.clamp(route, document, call, {"max_tokens": 50})
     place: Any = changed
     for key in path:
         place = place[key]
@@ -73,7 +73,7 @@ def test_an_effort_is_set_for_models_that_would_choose_more_by_themselves(model)
     for path, read in (("/v1/chat/completions", ("reasoning_effort",)), ("/v1/responses", ("reasoning", "effort"))):
         route = find_route("POST", path)
         document: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": "x"}], "input": "x"}
-        lowered, call, changed = rewrite.clamp(route, document, route.read(document), {"reasoning_effort": "low"})
+        lowered, call, changed, _ = rewrite.clamp(route, document, route.read(document), {"reasoning_effort": "low"})
         assert (call.reasoning_effort, changed) == ("low", ("reasoning_effort",))
         place: Any = lowered
         for key in read:
@@ -95,7 +95,7 @@ def test_thinking_whose_effort_is_left_to_the_api_is_lowered_too(most):
     for path, document in cases:
         route = find_route("POST", path)
         call = route.read(document)
-        _, after, changed = rewrite.clamp(route, document, call, {"reasoning_effort": most})
+        _, after, changed, _ = rewrite.clamp(route, document, call, {"reasoning_effort": most})
         assert (call.reasoning_effort, changed) == ("", ("reasoning_effort",))
         assert (after.reasoning, after.reasoning_effort) == ((False, "") if most == "none" else (True, "low"))
         assert rewrite.clamp(route, document, call, {"reasoning_effort": "high"})[2] == ()
@@ -153,7 +153,7 @@ def test_a_claude_that_thinks_without_being_asked_is_told_how_much(model, more):
     for path, document in _claude(model, **more):
         route = find_route("POST", path)
         call = route.read(document)
-        lowered, after, changed = rewrite.clamp(route, document, call, {"reasoning_effort": "low"})
+        lowered, after, changed, _ = rewrite.clamp(route, document, call, {"reasoning_effort": "low"})
         assert (after.reasoning_effort, changed) == ("low", ("reasoning_effort",)), path
         assert rewrite.clamp(route, lowered, after, {"reasoning_effort": "low"})[2] == (), path
         assert rewrite.clamp(route, document, call, {"reasoning_effort": "high"})[2] == (), path
@@ -172,7 +172,7 @@ def test_a_claude_that_may_not_think_is_told_the_least_that_it_takes(model, leas
     quiet = {"disabled": ({"type": "disabled"}, None), "between_tools": ({"type": "between_tools"}, "low"), "adaptive": (None, "low")}
     for path, document in _claude(model):
         route = find_route("POST", path)
-        off, after, _ = rewrite.clamp(route, document, route.read(document), {"reasoning_effort": "none"})
+        off, after, *_ = rewrite.clamp(route, document, route.read(document), {"reasoning_effort": "none"})
         told = off.get("additionalModelRequestFields", off)
         assert (told.get("thinking"), told.get("output_config", {}).get("effort")) == quiet[least], path
         assert rewrite.clamp(route, off, after, {"reasoning_effort": "none"})[2] == (), path
@@ -186,7 +186,7 @@ def test_an_effort_that_a_message_sets_is_read_and_lowered_as_that_of_the_reques
         document["messages"] = [*TALK, {"role": "system", "content": [], "output_config": {"effort": "max"}}, *TALK]
         route = find_route("POST", path)
         call = route.read(document)
-        lowered, after, changed = rewrite.clamp(route, document, call, {"reasoning_effort": "medium"})
+        lowered, after, changed, _ = rewrite.clamp(route, document, call, {"reasoning_effort": "medium"})
         assert (call.reasoning_effort, after.reasoning_effort, changed) == ("max", "medium", ("reasoning_effort",))
         assert lowered["messages"] == [*TALK, {"role": "system", "content": [], "output_config": {"effort": "medium"}}, *TALK]
         assert document["messages"][1]["output_config"] == {"effort": "max"}
@@ -217,7 +217,7 @@ def test_thinking_that_is_turned_off_is_not_asked_for_under_either_of_its_names(
         route = find_route("POST", path)
         call = route.read(document)
         assert call.reasoning is asked, path
-        lowered, after, _ = rewrite.clamp(route, document, call, {"reasoning_effort": "none"})
+        lowered, after, *_ = rewrite.clamp(route, document, call, {"reasoning_effort": "none"})
         assert not after.reasoning, path
         told = lowered.get("additionalModelRequestFields", lowered).get("thinking")
         assert asked or told == thinking["thinking"], path
@@ -226,7 +226,7 @@ def test_thinking_that_is_turned_off_is_not_asked_for_under_either_of_its_names(
 def test_a_budget_that_is_left_to_gemini_is_set():
     route = find_route("POST", "/v1beta/models/gemini-x:generateContent")
     document: dict[str, Any] = {"contents": [{"parts": [{"text": "x"}]}], "generationConfig": {"thinkingConfig": {"includeThoughts": True}}}
-    _, after, changed = rewrite.clamp(route, document, route.read(document), {"reasoning_budget": 700})
+    _, after, changed, _ = rewrite.clamp(route, document, route.read(document), {"reasoning_budget": 700})
     assert (after.reasoning_budget, changed) == (700, ("reasoning_budget",))
     document["generationConfig"]["thinkingConfig"]["thinkingLevel"] = "LOW"
     assert rewrite.clamp(route, document, route.read(document), {"reasoning_budget": 700})[2] == ()
@@ -260,7 +260,7 @@ def test_an_effort_of_novas_own_is_lowered_beside_its_parameters():
 def test_anthropic_thinking_below_its_least_budget_is_switched_off():
     route = find_route("POST", "/v1/messages")
     document = {"messages": [{"role": "user", "content": "x"}], "max_tokens": 8000, "thinking": {"type": "enabled", "budget_tokens": 4000}}
-    lowered, _, changed = rewrite.clamp(route, document, route.read(document), {"max_tokens": 2000})
+    lowered, _, changed, _ = rewrite.clamp(route, document, route.read(document), {"max_tokens": 2000})
     assert (lowered["thinking"]["budget_tokens"], changed) == (1999, ("max_tokens",))
-    lowered, _, _ = rewrite.clamp(route, document, route.read(document), {"max_tokens": 500})
+    lowered, _, *_ = rewrite.clamp(route, document, route.read(document), {"max_tokens": 500})
     assert lowered["thinking"] == {"type": "disabled"}

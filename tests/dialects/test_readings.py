@@ -55,7 +55,7 @@ def test_what_is_lowered_keeps_the_model_that_path_and_body_agree_on():
     route = find_route("POST", "/openai/deployments/short/chat/completions")
     document = {"model": "long", "messages": USER, "n": 5}
     names = {"short": "long"}
-    lowered, call, changed = clamp(route, document, route.read(document, names), {"n": 1}, names)
+    lowered, call, changed, _ = clamp(route, document, route.read(document, names), {"n": 1}, names)
     assert (lowered["model"], call.model, call.n, changed) == ("long", "long", 1, ("n",))
 
 

@@ -42,7 +42,7 @@ def test_a_negative_number_of_alternatives_asks_for_the_whole_vocabulary(key):
     route, document = find_route("POST", "/v1/completions"), {"prompt": "x", key: -1}
     call = route.read(document)
     assert (call.logprobs, call.top_logprobs) == (True, ALL_ALTERNATIVES)
-    lowered, after, changed = clamp(route, document, call, {"top_logprobs": 5})
+    lowered, after, changed, _ = clamp(route, document, call, {"top_logprobs": 5})
     assert (lowered[key], after.top_logprobs, changed) == (5, 5, ("top_logprobs",))
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from tests.conftest import OPEN, SHIPPED, Running
 from tests.e2e.conftest import read_answer, status
+from tests.e2e.sharing import recorded
 
 CANARIES = ("sk-canary-credential", "canary words of a prompt", "198.51.100.77", "canary-end-user", "canary-query-key")
 BODY = json.dumps({"model": "demo", "messages": [{"role": "user", "content": CANARIES[1]}], "user": CANARIES[3]}).encode()
@@ -112,3 +113,22 @@ def test_no_secret_or_prompt_reaches_records_logs_metrics_or_admin_pages(serve, 
     assert written.count('"outcome"') >= len(broken)
     everything = written + pages + json.dumps(proxy.events)
     assert [canary for canary in CANARIES if canary in everything] == []
+
+
+def test_a_bound_that_the_model_does_not_take_is_recorded_and_counted_and_the_request_goes_as_it_came(front):
+    rule = "rules:\n  - {id: terms.cool, when: request.n == 1, then: {clamp: {temperature: 0.5, max_tokens: 5000}}}\n"
+    sent: list[bytes] = []
+
+    def script(connection, request):
+        sent.append(request)
+        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-type: application/json\r\n\r\n{}")
+        return True
+
+    proxy = front(script, policies={**OPEN, "t.yaml": rule})
+    records = recorded(proxy.proxy)
+    for model in ("gpt-6-astra", "gpt-4o"):
+        asked = json.dumps({"model": model, "messages": [{"role": "user", "content": "hi"}], "max_completion_tokens": 9}).encode()
+        assert status(proxy.raw(_post(asked))) == 200
+    assert [(record.clamped, record.unmet) for record in records] == [((), ("temperature",)), (("temperature",), ())]
+    assert [b'"temperature":0.5' in request for request in sent] == [False, True]
+    assert 'tosproxy_clamps_unmet_total{parameter="temperature"} 1.0' in _exposition(proxy.proxy)

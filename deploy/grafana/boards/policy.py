@@ -54,6 +54,7 @@ POLICY: Final = Board(
             "Requests and answers changed",
             (
                 Query(per_second("tosproxy_clamps_total", "parameter"), "clamped {{parameter}}"),
+                Query(per_second("tosproxy_clamps_unmet_total", "parameter"), "above its bound {{parameter}}"),
                 Query(per_second("tosproxy_strips_total", "part"), "stripped {{part}}"),
             ),
             "reqps",

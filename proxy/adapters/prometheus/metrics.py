@@ -212,6 +212,8 @@ class Metrics:
             self._count("limit_degraded_total")
         for parameter in record.clamped:
             self._count("clamps_total", self._values["tag"].of(parameter))
+        for parameter in record.unmet:
+            self._count("clamps_unmet_total", self._values["tag"].of(parameter))
         for part in record.stripped:
             self._count("strips_total", self._values["tag"].of(part))
 

@@ -63,6 +63,11 @@ EXCHANGE_METRICS: Final = (
     _counter("limit_denials_total", "Requests over a limit, by mode: enforce refused them, shadow would have.", "limit", "mode"),
     _counter("limit_degraded_total", "Requests whose limits were decided without the shared store."),
     _counter("clamps_total", "Parameters lowered by policy.", "parameter"),
+    _counter(
+        "clamps_unmet_total",
+        "Parameters that policy bounds and that went out above it, since the model takes none or none as low.",
+        "parameter",
+    ),
     _counter("strips_total", "Parts removed from answers by policy.", "part"),
     _counter("regions_total", "Look-ups of the caller's region by result: ok, unknown, private, stale, error.", "status"),
     _counter("risk_requests_total", "Requests by the standing of their account on the risk ladder.", "level"),

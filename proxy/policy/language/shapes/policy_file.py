@@ -41,7 +41,7 @@ class RefuseDoc(Strict):
 
 
 class ClampDoc(Strict):
-    """Lower parameters of the request to at most these values."""
+    """Lower parameters of the request to at most these values. What its model doesn't take, or not as low, is told in the record (`unmet`) and counted."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
