@@ -73,7 +73,7 @@ class Trust:
 
     def _judge(self, peer: str) -> tuple[tuple[str, str], bool]:
         ip = canonical(peer)
-        return (ip, "peer"), bool(ip) and self._networks.contains(ip)
+        return (ip, "peer"), self._networks.contains(ip)
 
     def walk(self, peer: str, values: tuple[str, ...]) -> tuple[str, str]:
         """Follow the forwarding header of a trusted peer. See `client_address`."""
@@ -142,7 +142,7 @@ def _hop(text: str) -> str:
         return canonical(host)
     if text.count(":") == 1:
         host, _, port = text.partition(":")
-        return canonical(host) if "." in host and _PORT.match(port) else ""
+        return canonical(host) if _PORT.match(port) else ""
     return canonical(text)
 
 
