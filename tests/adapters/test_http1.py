@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from aiohttp.http_parser import HttpVersion, RawRequestMessage
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.http_writer import HttpVersion
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
