@@ -79,8 +79,7 @@ def answered(steps: Steps, *, method: str = "POST", keep_alive: bool = True) -> 
 def test_a_whole_answer_has_its_framing_and_a_body_where_it_may(method, keep_alive, said, expected):
     async def steps(down: Downstream, _: Connection) -> None:
         await down.send(**{"status": 200, "headers": b"a: b\r\n", "body": b"{}", **said})
-        assert down.started
-        assert down.keep_alive is keep_alive
+        assert (down.started, down.unbounded, down.keep_alive) == (True, False, keep_alive)
 
     assert answered(steps, method=method, keep_alive=keep_alive) == expected
 
