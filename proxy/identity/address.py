@@ -153,7 +153,7 @@ def _forwarded_for(element: str) -> str:
         name, equals, value = pair.strip(" \t").partition("=")
         if not name and not equals:
             continue
-        if not equals or not _TOKEN.match(name):
+        if not _TOKEN.match(name):
             return ""
         if value.startswith('"'):
             if len(value) < 2 or value[-1] != '"' or '"' in value[1:-1] or "\\" in value:

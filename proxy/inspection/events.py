@@ -74,7 +74,7 @@ class EventReader(Tallied):
 
     def cut(self, error_event: bytes) -> bytes:
         """An event that was forwarded in part is ended first: what SDKs see of it is broken JSON, which they report as well."""
-        begun = self._data or self._lines.partial
+        begun = bool(self._data) or self._lines.partial
         self.ended = True
         self._data.clear()
         return b"\n\n" + error_event if begun else error_event

@@ -144,6 +144,8 @@ def test_any_text_from_a_trusted_peer_gives_an_address_or_a_refusal(values):
         pytest.param("[2001:db8::9%a]b]", ("10.0.0.1", "malformed"), id="the first bracket closes"),
         pytest.param("[2001:db8::9]80", ("10.0.0.1", "malformed"), id="a port without its colon"),
         pytest.param("[2001:db8::9]:http", ("10.0.0.1", "malformed"), id="a port that is a word"),
+        pytest.param("[2001:db8::9]:x8", ("10.0.0.1", "malformed"), id="a port that doesn't begin as one"),
+        pytest.param("[2001:db8::9]:8", ("2001:db8::9", "x-forwarded-for"), id="a port of one digit"),
         pytest.param("[2001:db8::9]x", ("10.0.0.1", "malformed"), id="text behind the bracket"),
         pytest.param("10.0.0.3, 10.0.0.2", ("10.0.0.3", "x-forwarded-for"), id="all trusted: the leftmost"),
         pytest.param(" , ,", ("10.0.0.1", "peer"), id="empty entries don't count"),
@@ -161,6 +163,7 @@ def test_one_entry_of_each_kind(value, expected):
         pytest.param("for=192.0.2.60;proto=http;by=203.0.113.43", "192.0.2.60", id="the example of RFC 7239"),
         pytest.param("for=192.0.2.43, for=198.51.100.17", "198.51.100.17", id="several elements"),
         pytest.param("by=203.0.113.43;for=198.51.100.17;", "198.51.100.17", id="order and empty pairs don't matter"),
+        pytest.param("for=192.0.2.60; proto=http", "192.0.2.60", id="a blank between pairs"),
         pytest.param('by="";secret="a=b";for="192.0.2.60"', "192.0.2.60", id="quoted without a port, beside an empty and an equals sign"),
     ],
 )
@@ -175,7 +178,7 @@ def test_a_forwarded_element_without_exactly_one_address_is_malformed(value):
 
 @pytest.mark.parametrize(
     "pair",
-    ["for=_hidden", "secret", "=1", "b@d=1", "by=a b", 'by="', 'by="a', 'by="a"b', 'by="a"b"', 'by=""a"', 'by="a""', 'by="\\\\a"'],
+    ["for=_hidden", "secret", "=1", "b@d=1", "by=a b", 'by="', 'by="a', 'by=a"', 'by="a"b', 'by="a"b"', 'by=""a"', 'by="a""', 'by="\\\\a"'],
 )
 def test_a_forwarded_element_with_a_pair_that_is_none_is_malformed_whatever_else_it_says(pair):
     for value in (f"{pair};for=192.0.2.60", f"for=192.0.2.60;{pair}"):
