@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
+import struct
+import zlib
 
 import pytest
 from botocore.eventstream import EventStreamBuffer
 
 from proxy.inspection.arrays import ArrayReader, ArrayStripper
-from proxy.inspection.frames import Frame, FrameReader, FrameStripper, string_header
+from proxy.inspection.events import EventReader, EventStripper
+from proxy.inspection.frames import MAX_FRAME_BYTES, MAX_HEADERS_BYTES, Frame, FrameReader, Frames, FrameStripper, string_header
 from proxy.inspection.records import RecordReader, RecordStripper
 from proxy.inspection.shapes.bedrock import BLOCKS
 from proxy.inspection.shapes.gemini import CANDIDATES
@@ -19,6 +21,18 @@ from tests.inspection.answers import ANSWERS, BOTH, fed
 
 CONVERSE = ANSWERS["bedrock/converse_stream.bin"].sent
 ERROR = b'data: {"error": {"code": 429}}\n\n'
+
+
+def test_no_stream_is_held_back_whole_and_only_who_strips_it_rewrites_it():
+    for reader in (ArrayReader(CANDIDATES), EventReader(CANDIDATES), FrameReader(BLOCKS), RecordReader(LINES)):
+        assert (reader.buffers, reader.rewrites) == (False, False)
+    for stripper in (
+        ArrayStripper(CANDIDATES, BOTH),
+        EventStripper(CANDIDATES, BOTH),
+        FrameStripper(BLOCKS, BOTH),
+        RecordStripper(LINES, BOTH),
+    ):
+        assert (stripper.buffers, stripper.rewrites) == (False, True)
 
 
 def decoded(frames: bytes) -> list[tuple[str, bytes]]:
@@ -68,12 +82,21 @@ def test_a_cut_between_frames_adds_a_frame_and_inside_one_adds_nothing():
     assert reader.feed(CONVERSE[size + 1 :]) == b""
 
 
-@pytest.mark.parametrize("headers", [b"\x05a", b"\x01a\x07\x00", b"\x01a", b"\x01a\x63\x00\x00"])
-def test_headers_cut_short_are_no_event(headers):
-    with contextlib.suppress(ValueError):
-        assert string_header(headers, b":message-type") == b""
-    stripper = FrameStripper(BLOCKS, BOTH)
-    fed(stripper, Frame(headers, b'{"delta":{"text":"x"}}').encoded())
+EVENT_TYPE = b"\x0d:message-type\x07\x00\x05event"
+
+
+@pytest.mark.parametrize(
+    "headers", [b"\x05a", b"\x01a", b"\x01a\x07\x00", b"\x01a\x07\x00\x02x", b"\x01a\x04\x00\x00\x00", b"\x01a\x63\x00\x00", b"\x01a\x0a", EVENT_TYPE[:-1]]
+)  # fmt: skip
+def test_a_frame_whose_headers_cannot_be_read_is_never_forwarded_as_one_that_holds_no_answer(headers):
+    with pytest.raises(ValueError, match="cut short"):
+        string_header(headers, b":message-type")
+    frame = Frame(headers, b'{"delta":{"text":"x"}}').encoded()
+    stripper, reader = FrameStripper(BLOCKS, BOTH), FrameReader(BLOCKS)
+    assert fed(stripper, frame) == b""
+    assert fed(reader, frame) == frame
+    assert stripper.broken
+    assert reader.broken
 
 
 def test_headers_of_every_type_are_stepped_over():
@@ -81,8 +104,86 @@ def test_headers_of_every_type_are_stepped_over():
         b"\x01" + bytes([65 + kind]) + bytes([kind]) + b"\x00" * size
         for kind, size in {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}.items()
     )
-    counted = b"\x01b\x06\x00\x02xy"
-    assert string_header(fixed + counted + b"\x01n\x07\x00\x03yes", b"n") == b"yes"
+    headers = fixed + b"\x01n\x06\x00\x02xy" + b"\x01n\x07\x00\x03yes" + b"\x01n\x07\x00\x02no"
+    assert string_header(headers, b"n") == b"yes"
+    assert string_header(headers, b"absent") == string_header(b"", b"n") == b""
+
+
+def prelude(total: int, headers: int, *, crc_off_by: int = 0) -> bytes:
+    lengths = struct.pack(">II", total, headers)
+    return lengths + struct.pack(">I", zlib.crc32(lengths) ^ crc_off_by)
+
+
+@pytest.mark.parametrize(
+    ("begun", "sound"),
+    [
+        (prelude(16, 0), True),
+        (prelude(17, 1), True),
+        (prelude(MAX_FRAME_BYTES, 0), True),
+        (prelude(16 + MAX_HEADERS_BYTES, MAX_HEADERS_BYTES), True),
+        (prelude(0, 0), False),
+        (prelude(15, 0), False),
+        (prelude(16, 1), False),
+        (prelude(MAX_FRAME_BYTES + 1, 0), False),
+        (prelude(17 + MAX_HEADERS_BYTES, MAX_HEADERS_BYTES + 1), False),
+        (prelude(16, 0, crc_off_by=1), False),
+    ],
+)
+def test_a_frame_is_known_to_be_none_by_its_first_twelve_bytes(begun, sound):
+    frames = Frames()
+    assert frames.feed(begun[:-1]) == frames.feed(begun[-1:]) == []
+    assert (frames.broken, frames.partial) == (not sound, sound)
+
+
+@pytest.mark.parametrize("part", ["prelude", "payload"])
+def test_both_sums_of_a_frame_count_and_after_a_false_one_no_frame_comes_out(part):
+    good = Frame(b"", b"{}").encoded()
+    body = prelude(18, 0, crc_off_by=part == "prelude") + b"{}"
+    false = body + struct.pack(">I", zlib.crc32(body) ^ (part == "payload"))
+    frames = Frames()
+    long = Frame(b"", b" " * 100)
+    assert [frame.payload for frame in frames.feed(long.encoded() + good + false + good)] == [long.payload, b"{}"]
+    assert (frames.broken, frames.partial) == (True, False)
+    assert frames.feed(good) == []
+
+
+@pytest.mark.parametrize(
+    ("payload", "unread"),
+    [
+        (b"", 0),
+        (b'{"delta":{"image":{"source":{"bytes":"x"}}},"contentBlockIndex":0}', 0),
+        (b'{"bytes":"e30="}', 0),
+        (b'{"bytes":"e3 0="}', 17),
+        (b'{"bytes":"e3"}', 14),
+        (b'{"bytes":5}', 11),
+        (b'["bytes"]', 9),
+        (b"{", 1),
+    ],
+)
+def test_a_payload_that_cannot_be_read_is_told_and_counts_as_text(payload, unread):
+    frame = Frame(EVENT_TYPE, payload).encoded()
+    stripper, reader = FrameStripper(BLOCKS, BOTH), FrameReader(BLOCKS)
+    assert fed(reader, frame) == frame
+    assert fed(stripper, frame) == (b"" if unread else frame)
+    assert (reader.broken, stripper.broken, stripper.ended) == (bool(unread),) * 3
+    assert reader.output_estimate == stripper.output_estimate == -(-unread // 3)
+
+
+def test_a_frame_that_ends_too_early_is_told_by_who_reads_it():
+    reader = FrameReader(BLOCKS)
+    assert fed(reader, CONVERSE[:-3]) == CONVERSE[:-3]
+    assert reader.broken
+    whole = FrameReader(BLOCKS)
+    fed(whole, CONVERSE)
+    assert not whole.broken
+
+
+def test_behind_a_frame_that_is_none_nothing_is_read_any_more():
+    reader = FrameReader(BLOCKS)
+    assert reader.feed(b"\xff" * 16) == b"\xff" * 16
+    assert reader.feed(CONVERSE) == CONVERSE
+    assert (reader.broken, reader.usage, reader.output_estimate) == (True, None, 0)
+    assert reader.cut(Frame(b"", b"{}").encoded()) == b""
 
 
 def test_a_line_forwarded_in_part_is_ended_before_the_error():
