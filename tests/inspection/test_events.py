@@ -43,6 +43,7 @@ def test_every_line_end_is_understood_at_every_cut(end, space):
         (b"event:\ndata: {}\n\n", b"{}"),
         (b"data: {}\n", None),
         (b"data: {}", None),
+        (b"data: {}\ni", None),
         (b"data: {}}\n \n\n", None),
         (b"data: {}\n\n\n", None),
         (b"data: {}\r\n\r\n", None),
@@ -52,6 +53,7 @@ def test_every_line_end_is_understood_at_every_cut(end, space):
         (b"event: delta\ndata: {\ndata: }\n\n", None),
         (b"event: delta\n\ndata: {}\n\n", None),
         (b"event: delta\nid: 1\ndata: {}\n\n", None),
+        (b"event: delta\nid: 1 {}\n\n", None),
         (b"event: data: {}\n\n", None),
         (b"eventful\ndata: {}\n\n", None),
         (b"id: 1\ndata: {}\n\n", None),
@@ -64,6 +66,21 @@ def test_every_line_end_is_understood_at_every_cut(end, space):
 def test_the_short_cut_takes_one_event_with_one_line_of_data_and_nothing_else(chunk, data):
     found = whole_event(chunk)
     assert (None if found is None else found.strip()) == data
+
+
+def test_a_chunk_that_looks_like_an_event_is_none_inside_another():
+    reader = EventReader(ANSWERS)
+    sent = [b"data: " + EVENT + b"\n\n", b'data: {"choices":[],"usage":\n', b'data: {"prompt_tokens":3,"completion_tokens":4}}\n\n']
+    assert fed(reader, *sent) == b"".join(sent)
+    assert (reader.usage, reader.broken) == (Usage(3, 4), False)
+
+
+@pytest.mark.parametrize("begun", [b"", b": note\n\n"], ids=["the first", "a later one"])
+def test_an_event_that_cannot_be_read_passes_and_is_told_and_counts_as_text(begun):
+    reader = EventReader(ANSWERS)
+    sent = b'data: {"nine" "letters"}\n\n'
+    assert reader.feed(begun) + reader.feed(sent) == begun + sent
+    assert (reader.broken, reader.output_estimate) == (True, 6)
 
 
 def test_a_byte_order_mark_begins_no_line():

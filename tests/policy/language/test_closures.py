@@ -60,6 +60,29 @@ def test_a_value_that_no_fact_may_have_is_a_fault_and_not_a_crash(value):
         condition.holds({**ORDINARY, "client.as_org": value})
 
 
+@pytest.mark.parametrize("sign", ["==", "!=", "<", "<=", ">", ">="])
+def test_a_comparison_means_at_its_border_what_it_means_to_cel(sign):
+    pairs = [
+        ("request.n", "2"),
+        ("request.n", "request.turns"),
+        ("size(client.as_org)", "2"),
+        ("size(client.as_org)", "request.turns"),
+        ("client.country", "'b'"),
+    ]
+    for left, right in [*pairs, *((right, left) for left, right in pairs)]:
+        condition = EXPRESSIONS.compile(f"{left} {sign} {right}")
+        assert condition.atoms[0].truth.sound
+        for number in (1, 2, 3):
+            given_facts = {
+                **ORDINARY,
+                "request.n": number,
+                "request.turns": 2,
+                "client.as_org": "x" * number,
+                "client.country": " abc"[number],
+            }
+            assert condition.holds(given_facts) is condition.reference(given_facts)
+
+
 def test_membership_in_a_list_is_asked_of_a_set_not_of_cel():
     assert EXPRESSIONS.compile("client.country in lists.supported").atoms[0].truth.sound
 
