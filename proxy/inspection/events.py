@@ -160,7 +160,7 @@ class EventStripper(Tallied):
         if len(line) > MAX_LINE_BYTES:
             self._give_up(MAX_LINE_BYTES)
         elif not line:
-            out.append(self._event() if self._data or self._fields else b"\n")
+            out.append(self._event())
         elif line.startswith(b":"):
             out.append(line + b"\n")
         elif line.startswith(b"data:"):

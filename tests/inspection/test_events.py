@@ -73,6 +73,9 @@ def test_a_chunk_that_looks_like_an_event_is_none_inside_another():
     sent = [b"data: " + EVENT + b"\n\n", b'data: {"choices":[],"usage":\n', b'data: {"prompt_tokens":3,"completion_tokens":4}}\n\n']
     assert fed(reader, *sent) == b"".join(sent)
     assert (reader.usage, reader.broken) == (Usage(3, 4), False)
+    reader = EventReader(ANSWERS)
+    fed(reader, b": ping\n\n", b": a not", b"data: " + USAGE + b"\n\n")
+    assert (reader.usage, reader.broken) == (None, False)
 
 
 @pytest.mark.parametrize("begun", [b"", b": note\n\n"], ids=["the first", "a later one"])
@@ -105,7 +108,7 @@ def test_what_stands_between_the_lines_of_an_event_ends_it_for_no_reader():
 
 
 @pytest.mark.parametrize("make", [lambda: EventReader(ANSWERS), stripper], ids=["read", "stripped"])
-@pytest.mark.parametrize("begun", [b"", b"dat", b"data: " + EVENT, b"data: " + EVENT + b"\nid: 1\n"])
+@pytest.mark.parametrize("begun", [b"", b"dat", b": not", b"data: " + EVENT, b"data: " + EVENT + b"\nid: 1\n"])
 def test_after_a_cut_nothing_passes_and_nothing_is_read(make, begun):
     inspector = make()
     inspector.feed(b"data: " + EVENT + b"\n\n" + begun)
@@ -134,6 +137,26 @@ def test_a_last_event_without_an_end_is_read_and_stripped_too():
     assert fed(stripper(), b"data: " + EVENT) == b"data: " + EVENT + b"\n\n"
     assert fed(stripper(), b"data: " + SECRET + b"\n") == b""
     assert fed(stripper(), b"data: " + EVENT[:-1]) == b""
+    assert fed(stripper(), b"data: " + EVENT + b"\n: note") == b": note\ndata: " + EVENT + b"\n\n"
+    assert fed(stripper(), b"data:\n") == fed(stripper(), b"data: \n") == fed(stripper(), b"event: x\n") == b""
+
+
+@pytest.mark.parametrize("last", [b"data:\n\n", b"data: \n\n", b"data: [DONE]\n\n", b": ping", b"event: x", b"\n"])
+def test_events_without_anything_in_them_break_no_answer(last):
+    reader = EventReader(ANSWERS)
+    fed(reader, b"data:" + USAGE + b"\n\n" + last)
+    assert (reader.usage, reader.broken, reader.output_estimate) == (Usage(3, 4), False, 0)
+    reader = EventReader(ANSWERS)
+    fed(reader, last + b"\n\ndata:" + USAGE)
+    assert (reader.usage, reader.broken) == (Usage(3, 4), False)
+
+
+@pytest.mark.parametrize("make", [lambda: EventReader(ANSWERS), stripper], ids=["read", "stripped"])
+def test_a_stream_may_be_longer_than_any_event_in_it(make):
+    inspector = make()
+    event = b"data: {}" + b" " * (MAX_LINE_BYTES // 8) + b"\n\n"
+    fed(inspector, *[event] * 9, b"data: " + USAGE + b"\n\n")
+    assert (inspector.usage, inspector.broken) == (Usage(3, 4), False)
 
 
 def test_the_usage_nobody_asked_for_is_taken_out():
@@ -181,6 +204,7 @@ def test_an_event_that_never_ends_takes_bounded_memory(make, piece, pieces):
     finally:
         tracemalloc.stop()
     assert peak_bytes < 3 * MAX_LINE_BYTES
+    assert inspector.ended == inspector.rewrites
     inspector.feed(b"\n\n")
     inspector.close()
     assert inspector.broken

@@ -83,6 +83,41 @@ def test_a_comparison_means_at_its_border_what_it_means_to_cel(sign):
             assert condition.holds(given_facts) is condition.reference(given_facts)
 
 
+@pytest.mark.parametrize(
+    ("text", "sound"),
+    [
+        ("client.country in ['DE', 'FR']", True),
+        ("'DE' in request.patterns", True),
+        ("client.country in request.patterns", True),
+        ("client.country.startsWith('D')", True),
+        ("client.country + '' in ['DE', 'FR']", False),
+        ("client.country + '' in lists.supported", False),
+        ("client.country + '' in request.patterns", False),
+        ("client.country in [client.as_org, 'DE']", False),
+        ("client.country.startsWith(client.as_org)", False),
+        ("(client.country + 'E').startsWith('DE')", False),
+        ("(client.country + '').matches('^D')", False),
+        ("size(client.country + 'E') > 2", False),
+        ("2 < request.n + 1", False),
+        ("request.n + 1 > 2", False),
+        ("request.n < request.turns + 1", False),
+    ],
+)
+def test_what_is_computed_is_put_to_cel_and_what_is_not_means_the_same_however_often_it_is_asked(text, sound):
+    condition = EXPRESSIONS.compile(text)
+    assert condition.atoms[0].truth.sound is sound
+    for country in ("DE", "FR", "CU", "DE"):
+        given_facts = {
+            **ORDINARY,
+            "client.country": country,
+            "client.as_org": "D",
+            "request.patterns": ("DE",),
+            "request.n": 2,
+            "request.turns": 2,
+        }
+        assert condition.holds(given_facts) is condition.reference(given_facts)
+
+
 def test_membership_in_a_list_is_asked_of_a_set_not_of_cel():
     assert EXPRESSIONS.compile("client.country in lists.supported").atoms[0].truth.sound
 
