@@ -84,7 +84,8 @@ def test_headers_of_every_type_are_stepped_over():
         b"\x01" + bytes([65 + kind]) + bytes([kind]) + b"\x00" * size
         for kind, size in {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}.items()
     )
-    headers = fixed + b"\x01n\x06\x00\x02xy" + b"\x01n\x07\x00\x03yes" + b"\x01n\x07\x00\x02no"
+    long = b"\x01l\x07\x01\x02" + b"x" * 0x102
+    headers = fixed + long + b"\x01n\x06\x00\x02xy" + b"\x01n\x07\x00\x03yes" + b"\x01n\x07\x00\x02no"
     assert string_header(headers, b"n") == b"yes"
     assert string_header(headers, b"absent") == string_header(b"", b"n") == b""
 
