@@ -97,7 +97,7 @@ def verify(files: Iterable[tuple[str, Iterable[bytes]]], keys: Mapping[str, byte
     """Every way in which the log, given as its files in order, was tampered with.
 
     Older files may be gone, as retention takes them: the first line must then be a segment's first. `head` is the last one known from
-    elsewhere; without it a log that was cut at its end can't be told from one that is still being written.
+    elsewhere, and the log may have grown since; without it a log that was cut at its end can't be told from one that is still being written.
     """
     walk = _Walk(keys, head)
     for name, lines in files:
@@ -127,10 +127,10 @@ def _read(line: bytes, keys: Mapping[str, bytes]) -> _Line | None:
         return None
     secret = keys.get(key)
     if secret is None:
-        return _Line(number, str(kind), str(previous), mac, sound=False, known_key=False)
+        return _Line(number, kind, previous, mac, sound=False, known_key=False)
     wanted = _mac(secret, line[:-_TAIL_BYTES])
     sound = hmac.compare_digest(line[-_TAIL_BYTES:], _MAC_FIELD + wanted.encode() + b'"}')
-    return _Line(number, str(kind), str(previous), mac, sound, known_key=True)
+    return _Line(number, kind, previous, mac, sound, known_key=True)
 
 
 def _mac(secret: bytes, signed: bytes) -> str:
@@ -170,6 +170,8 @@ class _Walk:
             self._unsound(read)
             return
         self._sound += 1
+        if self._anchor is not None and read.number == self._anchor.number and read.mac != self._anchor.mac:
+            self._find("headless", f"line {read.number} isn't the one that the head names: the log was cut before it, and written on")
         if self._next == 0:
             self._first = read.number
             if read.kind != OPEN:
@@ -192,8 +194,6 @@ class _Walk:
         anchor = self._anchor
         if anchor is not None and anchor.number > head.number:
             self._find("truncated", f"the log ends at line {head.number}, its head is line {anchor.number}")
-        elif anchor is not None and anchor.number == head.number and self._previous is not None and anchor.mac != head.mac:
-            self._find("headless", "the last line isn't the one that the head names")
         elif anchor is None and self._last_kind != SEAL:
             self._find("unsealed", "the last segment has no seal: without a head, lines cut off its end can't be noticed")
         return Verified(tuple(self._findings), self._sound, head, self._first)

@@ -73,7 +73,7 @@ class Trust:
 
     def _judge(self, peer: str) -> tuple[tuple[str, str], bool]:
         ip = canonical(peer)
-        return (ip, "peer"), bool(ip) and self._networks.contains(ip)
+        return (ip, "peer"), self._networks.contains(ip)
 
     def walk(self, peer: str, values: tuple[str, ...]) -> tuple[str, str]:
         """Follow the forwarding header of a trusted peer. See `client_address`."""
@@ -142,7 +142,7 @@ def _hop(text: str) -> str:
         return canonical(host)
     if text.count(":") == 1:
         host, _, port = text.partition(":")
-        return canonical(host) if "." in host and _PORT.match(port) else ""
+        return canonical(host) if _PORT.match(port) else ""
     return canonical(text)
 
 
@@ -153,7 +153,7 @@ def _forwarded_for(element: str) -> str:
         name, equals, value = pair.strip(" \t").partition("=")
         if not name and not equals:
             continue
-        if not equals or not _TOKEN.match(name):
+        if not _TOKEN.match(name):
             return ""
         if value.startswith('"'):
             if len(value) < 2 or value[-1] != '"' or '"' in value[1:-1] or "\\" in value:

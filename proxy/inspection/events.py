@@ -74,7 +74,7 @@ class EventReader(Tallied):
 
     def cut(self, error_event: bytes) -> bytes:
         """An event that was forwarded in part is ended first: what SDKs see of it is broken JSON, which they report as well."""
-        begun = self._data or self._lines.partial
+        begun = bool(self._data) or self._lines.partial
         self.ended = True
         self._data.clear()
         return b"\n\n" + error_event if begun else error_event
@@ -160,7 +160,7 @@ class EventStripper(Tallied):
         if len(line) > MAX_LINE_BYTES:
             self._give_up(MAX_LINE_BYTES)
         elif not line:
-            out.append(self._event() if self._data or self._fields else b"\n")
+            out.append(self._event())
         elif line.startswith(b":"):
             out.append(line + b"\n")
         elif line.startswith(b"data:"):

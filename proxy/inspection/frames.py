@@ -24,8 +24,10 @@ _PRELUDE: Final = struct.Struct(">III")
 """Total length, length of the headers, CRC of those two."""
 _OVERHEAD_BYTES: Final = _PRELUDE.size + 4
 _FIXED_SIZES: Final = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
-"""Bytes of a header's value by its type; types 6 and 7 (bytes and strings) begin with a length of two bytes."""
-_STRING: Final = 7
+"""Bytes of a header's value by its type."""
+_BYTES, _STRING = 6, 7
+_COUNTED: Final = frozenset({_BYTES, _STRING})
+"""Types whose values begin with their length, in two bytes."""
 _UNREADABLE: Final = (ValueError, AttributeError, TypeError)
 
 
@@ -54,20 +56,17 @@ class Frame:
 def string_header(headers: bytes, name: bytes) -> bytes:
     """The value of a header of type string; b"" if there is none. Raises ValueError for headers that can't be read."""
     at = 0
-    try:
-        while at < len(headers):
-            size = headers[at]
-            found, kind = headers[at + 1 : at + 1 + size], headers[at + 1 + size]
-            at += size + 2
-            if kind in _FIXED_SIZES:
-                at += _FIXED_SIZES[kind]
-                continue
-            length = int.from_bytes(headers[at : at + 2], "big")
-            if found == name and kind == _STRING:
-                return headers[at + 2 : at + 2 + length]
-            at += 2 + length
-    except IndexError:
-        raise ValueError("A header of the frame is cut short.") from None
+    while at < len(headers):
+        named = at + 1 + headers[at]
+        kind = headers[named] if named < len(headers) else -1
+        begin = named + (3 if kind in _COUNTED else 1)
+        size = int.from_bytes(headers[named + 1 : begin], "big") if kind in _COUNTED else _FIXED_SIZES.get(kind, len(headers))
+        end = begin + size
+        if end > len(headers):
+            raise ValueError("A header of the frame is cut short, or of no type there is.")
+        if kind == _STRING and headers[at + 1 : named] == name:
+            return headers[begin:end]
+        at = end
     return b""
 
 

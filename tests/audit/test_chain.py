@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.audit import chain
-from proxy.audit.chain import GENESIS, OPEN, SEAL, ChainKey, forge, read_head, verify
+from proxy.audit.chain import GENESIS, OPEN, SEAL, ChainKey, Finding, Head, claimed_head, forge, read_head, verify
 
 KEY = ChainKey("k1", b"the first key of this log, thirty-two bytes or so")
 NEW = ChainKey("k2", b"the key that came after it")
@@ -75,12 +74,20 @@ def test_each_of_ten_thousand_records_is_missed_when_it_is_edited_deleted_moved_
     assert overlooked == []
 
 
-@pytest.mark.parametrize(("first", "last"), [(3, 3), (3, 5), (2, 2)])
-def test_deleted_lines_are_found_where_they_are_missing(first, last):
+@pytest.mark.parametrize("added", [b" ", b"\r", b"~", b"}"])
+def test_a_byte_put_behind_a_line_is_found(added):
+    lines, head = segment(GENESIS, 2)
+    assert [line for _, line in kinds([lines[0], lines[1][:-1] + added + b"\n", *lines[2:]], head)] == [2]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "told"), [(3, 3, "line 3 is missing"), (3, 5, "lines 3 to 5 are missing"), (2, 2, "line 2 is missing")]
+)
+def test_deleted_lines_are_found_where_they_are_missing(first, last, told):
     lines, head = segment(GENESIS, 6)
     found = check(lines[: first - 1] + lines[last:], head).findings
     assert [(finding.kind, finding.line) for finding in found] == [("deleted", first)]
-    assert str(first) in found[0].what
+    assert found[0].what == f"{told} before this one"
 
 
 def test_exchanged_lines_are_reordered_and_not_deleted():
@@ -96,19 +103,47 @@ def test_a_line_put_in_twice_is_found():
 
 def test_a_line_from_nowhere_is_found_and_the_rest_is_still_judged():
     lines, head = segment(GENESIS, 4)
-    forged, _ = forge(chain.Head(2, "0" * 64), "record", {"id": "forged"}, ChainKey("k1", b"a guess"))
+    forged, _ = forge(Head(2, "0" * 64), "record", {"id": "forged"}, ChainKey("k1", b"a guess"))
     assert kinds([*lines[:2], forged, b"noise\n", *lines[2:]], head) == [("edited", 3), ("malformed", 4)]
 
 
 def test_replacing_a_line_hides_no_deletion():
     lines, head = segment(GENESIS, 6)
-    assert kinds([*lines[:2], b"noise\n", *lines[5:]], head) == [("malformed", 3), ("deleted", 4)]
+    assert kinds([*lines[:2], b"noise\n", *lines[3:]], head) == [("malformed", 3)]
+    for gone, told in ((4, "line 4 is missing"), (5, "lines 4 to 5 are missing")):
+        found = check([*lines[:2], b"noise\n", *lines[gone:]], head).findings
+        assert [(finding.kind, finding.line) for finding in found] == [("malformed", 3), ("deleted", 4)]
+        assert found[1].what == f"{told} before this one"
 
 
 def test_a_cut_end_shows_against_the_head():
     lines, head = segment(GENESIS, 6)
     assert [kind for kind, _ in kinds(lines[:-2], head)] == ["truncated"]
     assert [kind for kind, _ in kinds([], head)] == ["truncated"]
+
+
+def test_a_log_that_was_cut_and_written_on_shows_against_an_older_head():
+    _, noted = segment(GENESIS, 4, sealed=False)
+    lines, head = segment(GENESIS, 2, sealed=False)
+    for number in range(4):
+        line, head = forge(head, "record", {"id": f"another-{number}"}, KEY)
+        lines.append(line)
+    assert head.number == 7 > noted.number == 5
+    assert kinds(lines, noted) == [("headless", 5)]
+    assert kinds(lines, head) == []
+
+
+def test_a_log_may_have_grown_since_its_head_was_noted():
+    _, noted = segment(GENESIS, 2, sealed=False)
+    lines, _ = segment(GENESIS, 6)
+    assert kinds(lines, noted) == []
+
+
+def test_of_a_log_without_a_line_only_the_end_can_be_wrong():
+    verified = verify([], KEYS)
+    assert [finding[:3] for finding in verified.findings] == [("", 0, "unsealed")]
+    assert verified[1:] == (0, GENESIS, 0)
+    assert verify([], KEYS, Head(3, "ab")).findings == (Finding("", 0, "truncated", "the log ends at line 0, its head is line 3"),)
 
 
 def test_a_cut_end_shows_as_a_missing_seal_when_no_head_is_known():
@@ -138,7 +173,7 @@ def test_a_log_that_went_on_from_a_copy_is_found():
     fork, end = forge(forked, "record", {"id": "after it"}, KEY)
     here, _ = forge(head, "record", {"id": "this way"}, KEY)
     assert ("edited", 6) in kinds([*lines, here, fork], end)
-    assert [kind for kind, _ in kinds([*lines, here], chain.Head(5, forked.mac))] == ["headless"]
+    assert [kind for kind, _ in kinds([*lines, here], Head(5, forked.mac))] == ["headless"]
 
 
 def test_lines_of_an_unknown_key_are_named_and_not_trusted():
@@ -154,6 +189,28 @@ def test_only_a_sound_line_can_be_gone_on_from():
     assert read_head(line.replace(b'"open"', b'"seal"'), KEYS) is None
 
 
+CLAIM = b'{"n":%b,"kind":"record","key":%b,"prev":"","body":{},"mac":%b}'
+
+
+@pytest.mark.parametrize(
+    ("line", "head"),
+    [
+        (CLAIM % (b"1", b'"k7"', b'"ab"'), Head(1, "ab")),
+        (CLAIM % (b"999999999999999", b'"k7"', b'"ab"'), Head(10**15 - 1, "ab")),
+        (CLAIM % (b"1000000000000000", b'"k7"', b'"ab"'), None),
+        (CLAIM % (b"0", b'"k7"', b'"ab"'), None),
+        (CLAIM % (b"-1", b'"k7"', b'"ab"'), None),
+        (CLAIM % (b'"1"', b'"k7"', b'"ab"'), None),
+        (CLAIM % (b"1", b"{}", b'"ab"'), None),
+        (CLAIM % (b"1", b'"k7"', b"5"), None),
+        (b"noise", None),
+    ],
+)
+def test_a_line_of_another_key_claims_a_head_that_a_file_can_be_named_by_or_none(line, head):
+    assert claimed_head(line) == head
+    check([line])
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(
@@ -162,7 +219,7 @@ def test_only_a_sound_line_can_be_gone_on_from():
     )
 )
 def test_verifying_anything_at_all_never_fails(lines):
-    check(lines, chain.Head(3, "ab"))
+    check(lines, Head(3, "ab"))
 
 
 @settings(max_examples=100, deadline=None)

@@ -140,6 +140,13 @@ def test_any_text_from_a_trusted_peer_gives_an_address_or_a_refusal(values):
         pytest.param("010.0.0.1", ("10.0.0.1", "malformed"), id="octal is no address"),
         pytest.param("1.2.3.4:99999999", ("10.0.0.1", "malformed"), id="a port has five digits"),
         pytest.param("[1.2.3.4]", ("10.0.0.1", "malformed"), id="brackets hold IPv6"),
+        pytest.param("[2001:db8::9", ("10.0.0.1", "malformed"), id="a bracket that nothing closes"),
+        pytest.param("[2001:db8::9%a]b]", ("10.0.0.1", "malformed"), id="the first bracket closes"),
+        pytest.param("[2001:db8::9]80", ("10.0.0.1", "malformed"), id="a port without its colon"),
+        pytest.param("[2001:db8::9]:http", ("10.0.0.1", "malformed"), id="a port that is a word"),
+        pytest.param("[2001:db8::9]:x8", ("10.0.0.1", "malformed"), id="a port that doesn't begin as one"),
+        pytest.param("[2001:db8::9]:8", ("2001:db8::9", "x-forwarded-for"), id="a port of one digit"),
+        pytest.param("[2001:db8::9]x", ("10.0.0.1", "malformed"), id="text behind the bracket"),
         pytest.param("10.0.0.3, 10.0.0.2", ("10.0.0.3", "x-forwarded-for"), id="all trusted: the leftmost"),
         pytest.param(" , ,", ("10.0.0.1", "peer"), id="empty entries don't count"),
         pytest.param("203.0.113.9,,", ("203.0.113.9", "x-forwarded-for"), id="empty entries on the right don't count"),
@@ -156,6 +163,8 @@ def test_one_entry_of_each_kind(value, expected):
         pytest.param("for=192.0.2.60;proto=http;by=203.0.113.43", "192.0.2.60", id="the example of RFC 7239"),
         pytest.param("for=192.0.2.43, for=198.51.100.17", "198.51.100.17", id="several elements"),
         pytest.param("by=203.0.113.43;for=198.51.100.17;", "198.51.100.17", id="order and empty pairs don't matter"),
+        pytest.param("for=192.0.2.60; proto=http", "192.0.2.60", id="a blank between pairs"),
+        pytest.param('by="";secret="a=b";for="192.0.2.60"', "192.0.2.60", id="quoted without a port, beside an empty and an equals sign"),
     ],
 )
 def test_forwarded_is_read_as_its_standard_says(value, expected):
@@ -165,6 +174,15 @@ def test_forwarded_is_read_as_its_standard_says(value, expected):
 @pytest.mark.parametrize("value", ["for=_hidden", "for=unknown", "proto=https", "for=1.2.3.4;for=5.6.7.8", 'for="1.2.3.45', "for=[::1]"])
 def test_a_forwarded_element_without_exactly_one_address_is_malformed(value):
     assert client_address("10.0.0.1", [("forwarded", value)], trust(header="forwarded")) == ("10.0.0.1", "malformed")
+
+
+@pytest.mark.parametrize(
+    "pair",
+    ["for=_hidden", "secret", "=1", "b@d=1", "by=a b", 'by="', 'by="a', 'by=a"', 'by="a"b', 'by="a"b"', 'by=""a"', 'by="a""', 'by="\\\\a"'],
+)
+def test_a_forwarded_element_with_a_pair_that_is_none_is_malformed_whatever_else_it_says(pair):
+    for value in (f"{pair};for=192.0.2.60", f"for=192.0.2.60;{pair}"):
+        assert client_address("10.0.0.1", [("forwarded", value)], trust(header="forwarded")) == ("10.0.0.1", "malformed")
 
 
 def test_the_header_that_was_not_chosen_is_ignored():
@@ -182,6 +200,12 @@ def test_a_peer_without_an_address_is_never_trusted():
     assert client_address("", xff("203.0.113.9"), Trust.parse(["0.0.0.0/0", "::/0"], allow_any=True)) == ("", "peer")
 
 
+def test_a_chain_is_followed_through_thirty_two_hops_with_empty_entries_between_them():
+    hops = ["203.0.113.9", *["10.0.0.2"] * 31]
+    assert client_address("10.0.0.1", xff(",,".join(hops)), trust()) == ("203.0.113.9", "x-forwarded-for")
+    assert client_address("10.0.0.1", xff(",".join([*hops, "10.0.0.3"])), trust()) == ("10.0.0.2", "malformed")
+
+
 def test_a_chain_longer_than_the_cap_is_malformed_and_cheap():
     assert client_address("10.0.0.1", xff("203.0.113.9," + "10.0.0.2," * 20_000), trust())[1] == "malformed"
 
@@ -197,6 +221,11 @@ def test_trusting_every_address_needs_the_flag(networks):
     assert client_address("203.0.113.1", xff("198.51.100.1"), Trust.parse(networks[-2:], allow_any=True))[0]
 
 
+@pytest.mark.parametrize("networks", [["10.0.0.0/8"], ["fd00::/8"], ["0.0.0.0/1"], ["::/1"]], ids=" ".join)
+def test_trusting_some_addresses_of_one_family_needs_no_flag(networks):
+    assert client_address("192.0.2.1", [], Trust.parse(networks)) == ("192.0.2.1", "peer")
+
+
 def test_every_bad_network_is_told_at_once():
     with pytest.raises(ValueError, match="not a network") as caught:
         Trust.parse(["10.0.0.1/8", "proxy.internal", "0.0.0.0/0"])
@@ -204,8 +233,17 @@ def test_every_bad_network_is_told_at_once():
     assert "write 10.0.0.0/8" in str(caught.value)
 
 
-def test_long_headers_are_not_remembered():
+@pytest.mark.parametrize(
+    ("values", "remembered"),
+    [
+        pytest.param(["198.51.100.1".rjust(256)], 1, id="a header as long as the cap"),
+        pytest.param(["198.51.100.1".rjust(257)], 0, id="a longer one"),
+        pytest.param(["203.0.113.9", "198.51.100.1"], 0, id="several lines"),
+    ],
+)
+def test_only_a_short_header_of_one_line_is_remembered(values, remembered):
     believed = trust()
-    for number in range(50):
-        client_address("10.0.0.1", xff(f"203.0.113.9, {number}" + " " * 300 + ", 198.51.100.1"), believed)
-    assert believed._walk_cached.cache_info().currsize == 0
+    for _ in range(2):
+        assert client_address("10.0.0.1", xff(*values), believed) == ("198.51.100.1", "x-forwarded-for")
+    walked = believed._walk_cached.cache_info()
+    assert (walked.currsize, walked.hits) == (remembered, remembered)

@@ -145,7 +145,7 @@ async def read_body(content: StreamReader, head: Head, cap_bytes: int, deadline_
     if head.length > cap_bytes:
         raise CallerError(Fault.TOO_LARGE, f"the request body is larger than {cap_bytes} bytes")
     if content.is_eof():
-        body = content.read_nowait() if content._buffer else b""
+        body = content.read_nowait()
         if len(body) > cap_bytes:
             raise CallerError(Fault.TOO_LARGE, f"the request body is larger than {cap_bytes} bytes")
         return body

@@ -169,9 +169,8 @@ def _upgrade(headers: Headers) -> str:
     return ",".join(value.lower() for name, value in headers if name == "upgrade")
 
 
-REPLACED: Final = frozenset(
-    {"host", "content-length", "content-encoding", "expect", "accept-encoding", "via", "forwarded", "x-forwarded-for", "x-forwarded-proto"}
-)
+REPLACED: Final = frozenset({"host", "content-length", "content-encoding", "expect", "accept-encoding", "via", "forwarded"})
+"""Besides every X-Forwarded- header."""
 RANGES: Final = frozenset({"range", "if-range"})
 """Part of an answer can't be told from what must be stripped of it."""
 

@@ -99,10 +99,10 @@ def sound_test(node: Node, lists: ListValues) -> Truth | None:
 
 
 def _test(node: Node, lists: ListValues) -> Ask | None:
-    if node.op == "const" and isinstance(node.value, bool):
+    if node.op == "const":  # CEL checked that what is asked is true or false
         value = node.value
         return lambda _: value
-    if node.op == "fact" and _kind(node) is Kind.BOOL:
+    if node.op == "fact":
         return operator.itemgetter(node.name)
     if node.op != "call":
         return None
@@ -186,10 +186,10 @@ def _text_test(node: Node) -> Ask | None:
 
 
 def _match(node: Node) -> Ask | None:
-    """CEL's matches is RE2's partial match; CEL compiles the expression at each call, which costs 8 us."""
+    """CEL's matches is RE2's partial match; CEL compiles the pattern, always a constant, at each call, which costs 8 us."""
     text, pattern = node.args
     first = _scalar(text)
-    if first is None or pattern.op != "const":
+    if first is None:
         return None
     search = re2.compile(pattern.value).search
     return lambda facts: search(first(facts)) is not None

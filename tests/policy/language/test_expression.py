@@ -24,6 +24,25 @@ def test_what_a_condition_reads_is_known():
     assert EXPRESSIONS.compile("risk.level > 1").phase is Phase.SIGNALS
 
 
+@pytest.mark.parametrize(
+    ("text", "reads", "atoms"),
+    [
+        ("!account.verified", {"account.verified"}, ["account.verified"]),
+        ("{client.country: request.stream}['DE']", {"client.country", "request.stream"}, ["{client.country: request.stream}['DE']"]),
+        ("[client.as_org][request.n] == ''", {"client.as_org", "request.n"}, ["[client.as_org][request.n] == ''"]),
+        (
+            "!(request.stream ? account.verified : true)",
+            {"request.stream", "account.verified"},
+            ["request.stream ? account.verified : true"],
+        ),
+    ],
+)
+def test_what_a_condition_reads_is_known_wherever_it_stands(text, reads, atoms):
+    condition = EXPRESSIONS.compile(text)
+    assert condition.reads == reads
+    assert [atom.text for atom in condition.atoms] == atoms
+
+
 def test_the_tests_inside_a_condition_are_told_as_written():
     text = "!( client.country  in lists.supported ) && ('a' in request.patterns || (request.n + 1) > 2) && account.id != ')('"
     atoms = [atom.text for atom in EXPRESSIONS.compile(text).atoms]
