@@ -130,7 +130,8 @@ async def _relay_body(outgoing: Outgoing, answer: Answer, inspector: Inspector, 
     length = _length(answer)
     if outgoing.bodiless:
         return await down.send(message.code, block, b"", http10=outgoing.http10, reason=message.reason, length=length or 0)
-    if inspector.buffers or (length is not None and length <= WHOLE_ANSWER_BYTES):
+    # What is stripped as it passes may have to be cut in the middle, which only an answer of untold length can be with an error.
+    if inspector.buffers or (length is not None and length <= WHOLE_ANSWER_BYTES and not inspector.rewrites):
         whole = await _whole(answer, inspector)
         record.response_bytes = len(whole)
         return await down.send(message.code, block, whole, http10=outgoing.http10, reason=message.reason)
@@ -173,14 +174,11 @@ def _told_in_head(inspector: Inspector, answer: Answer) -> None:
 
 
 async def _whole(answer: Answer, inspector: Inspector) -> bytes:
-    """All that may go out of an answer that leaves as one buffer."""
+    """All that goes out of an answer that leaves as one buffer."""
     pieces = []
     while chunk := await answer.chunk():
         pieces.append(inspector.feed(chunk))
-        if inspector.ended:
-            break
-    else:
-        pieces.append(inspector.close())
+    pieces.append(inspector.close())
     return b"".join(pieces)
 
 
