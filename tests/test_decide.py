@@ -62,6 +62,20 @@ def test_the_detector_sees_how_old_an_account_is_and_nothing_of_where_it_is():
     assert (unknown.age_days, unknown.user_agent) == (-1.0, "")
 
 
+def test_what_is_not_known_is_said_to_be_unknown():
+    facts = facts_of(RULES, Caller("", Region(), Account()), ModelCall("openai", "x"), (), NO_SIGNALS, STILL, MONDAY_NOON)
+    unknown = {"account.age_days": -1.0, "request.temperature": -1.0, "request.seeded": False, "campaign.id": "", "campaign.age_hours": 0.0}
+    assert facts | unknown == facts
+    lone = facts_of(RULES, Caller("", Region(), Account()), CALL, (), Signals(1, 0.5, ("volume",)), STILL, MONDAY_NOON)
+    assert (lone["risk.level"], lone["campaign.age_hours"]) == (1, 0.0)
+
+
+def test_an_account_opened_in_the_future_is_new():
+    account = ACCOUNT._replace(opened_at=MONDAY_NOON + 5.0)
+    facts = facts_of(RULES, Caller("", Region(), account), CALL, (), NO_SIGNALS, STILL, MONDAY_NOON)
+    assert facts["account.age_days"] == observation_of(Caller("", Region(), account), CALL, [], "", MONDAY_NOON).age_days == 0.0
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.sampled_from([NO_SIGNALS, Signals()]), st.sampled_from([ACCOUNT, Account()]), st.sampled_from([CALL, ModelCall("openai", "x")]))
 def test_every_fact_is_there_in_its_own_type_whatever_is_unknown(signals, account, call):
@@ -69,23 +83,88 @@ def test_every_fact_is_there_in_its_own_type_whatever_is_unknown(signals, accoun
     assert {name: type(value) for name, value in facts.items()} == {fact.name: TYPES[fact.kind] for fact in FACTS}
 
 
-CLAMPING = load(
-    {
-        "a.yaml": b'rules: [{id: a.b, when: "true", then: {clamp: {max_tokens: 50, n: 2}}}]\n'
-        b"limits: [{id: l.out, per: [account.id], count: output_tokens, rate: 1/1h, burst: 120}]\n"
-    },
-    0.0,
+def limited(*limits: str, rules: str = "{id: a.b, when: request.n > 8, then: {tag: [x]}}", more: str = ""):
+    """These limits, each for an account, and one rule."""
+    lines = "".join(f"  - {{id: l.l{place}, per: [account.id], {limit}}}\n" for place, limit in enumerate(limits))
+    return load({"a.yaml": f"{more}rules: [{rules}]\nlimits:\n{lines}".encode()}, 0.0)
+
+
+def decide(rules, store=None, **asked):
+    """What is decided on a call of the account."""
+    decider, caller = Decider(store or MemoryStore(), None, Movements()), Caller("192.0.2.7", REGION, ACCOUNT)
+    call = ModelCall("openai", "chat.completions", "m", **asked)
+    return asyncio.run(decider.decide(rules, caller, call, observation_of(caller, call, [], "", MONDAY_NOON), MONDAY_NOON))
+
+
+OUTPUT = "count: output_tokens, rate: 1/1h, burst: 120"
+
+
+@pytest.mark.parametrize(
+    ("clamp", "asked", "left"),
+    [
+        ("max_tokens: 50, n: 2", {"max_output_tokens": 5000, "n": 9}, 20),
+        ("max_tokens: 50, n: 2", {"max_output_tokens": 30}, 90),
+        ("max_tokens: 50, n: 2", {}, 70),
+        ("n: 2", {"max_output_tokens": 30, "n": 9}, 60),
+        ("max_tokens: 50", {"max_output_tokens": 5000, "n": 2}, 20),
+    ],
 )
-
-
-@pytest.mark.parametrize(("asked", "left"), [({"max_output_tokens": 5000, "n": 9}, 20), ({"max_output_tokens": 30}, 90), ({}, 70)])
-def test_limits_are_asked_for_what_the_clamps_leave_of_a_call(asked, left):
-    decider = Decider(MemoryStore(), None, Movements())
-    caller, call = Caller("192.0.2.7", REGION, ACCOUNT), ModelCall("openai", "chat.completions", "m", **asked)
-    decision = asyncio.run(decider.decide(CLAMPING, caller, call, observation_of(caller, call, [], "", MONDAY_NOON), MONDAY_NOON))
+def test_limits_are_asked_for_what_the_clamps_leave_of_a_call(clamp, asked, left):
+    decision = decide(limited(OUTPUT, rules=f'{{id: a.b, when: "true", then: {{clamp: {{{clamp}}}}}}}'), **asked)
     assert decision.allowed
+    assert decision.denial_message == ""
     assert [standing.remaining for standing in decision.held.standings] == [left]
-    assert decision.facts["request.n"] == call.n
+    assert decision.facts["request.n"] == asked.get("n", 1)
+
+
+@pytest.mark.parametrize("count", costs.COUNTS)
+def test_usage_matters_where_a_limit_counts_tokens_or_money(count):
+    how = "max: 4" if count == "concurrent" else "rate: 1/1h, burst: 9000"
+    prices = "prices: {default: {input: 1, output: 1}}\n" if count == "usd" else ""
+    assert decide(limited(f"count: {count}, {how}", more=prices)).counts_tokens is (count not in {"requests", "concurrent"})
+
+
+def test_signals_that_are_known_already_are_not_asked_for_again():
+    rules, caller, signals = limited(OUTPUT), Caller("192.0.2.7", REGION, ACCOUNT), Signals(2, 0.75)
+    seen = observation_of(caller, CALL, [], "", MONDAY_NOON)
+    judged = Decider(MemoryStore(), None, Movements()).judge(rules, caller, CALL, seen, MONDAY_NOON, signals)
+    assert (judged.signals, judged.facts["risk.level"]) == (signals, 2)
+
+
+@pytest.mark.parametrize(("when", "countries"), [("account.countries_24h > 5", 2), ("request.n > 8", 0)])
+def test_accounts_are_followed_only_where_a_rule_reads_how_they_moved(when, countries):
+    rules, movements = limited(OUTPUT, rules=f"{{id: a.b, when: {when}, then: {{tag: [x]}}}}"), Movements()
+    decider = Decider(MemoryStore(), None, movements)
+    for country in ("DE", "FR"):
+        caller = Caller("192.0.2.7", REGION._replace(country=country), ACCOUNT)
+        judged = decider.judge(rules, caller, CALL, observation_of(caller, CALL, [], "", MONDAY_NOON), MONDAY_NOON)
+    assert judged.facts["account.countries_24h"] == countries
+    assert len(movements) == bool(countries)
+
+
+GROWING = limited(
+    "count: output_tokens, rate: 1/1h, burst: 9000", "count: total_tokens, rate: 1/1h, burst: 5000", "count: input_tokens, rate: 1/1h, burst: 200",
+    "count: requests, rate: 3/1h", "count: usd, rate: 1/1h, burst: 100", "count: output_tokens, rate: 1/1h, burst: 10, mode: shadow",
+    "count: output_tokens, rate: 1/1h, burst: 4000, mode: shadow",
+    more="prices: {default: {input: 1, output: 1000}}\n",
+)  # fmt: skip
+
+
+def test_a_call_that_runs_grows_what_it_holds_of_limits_on_output_until_one_denies():
+    """A shadow limit denies nothing, and what it would have denied isn't held of it."""
+    store = MemoryStore()
+    decider, decision = Decider(store, None, Movements()), decide(GROWING, store, max_output_tokens=1000, input_tokens=100)
+    for more, denied, costs_held in (
+        (2000, None, [3000, 3100, 100, 1, 3.0001, 1000, 3000]),
+        (1500, None, [4500, 4600, 100, 1, 4.5001, 1000, 3000]),
+        (2000, "l.l1", [4500, 4600, 100, 1, 4.5001, 1000, 3000]),
+    ):
+        decision, standing = asyncio.run(decider.extend(decision, more, MONDAY_NOON))
+        assert (standing and standing.limit) == denied
+        assert [ask.cost for ask in decision.held.asks] == pytest.approx(costs_held)
+    asyncio.run(decider.settle(decision, Usage(0, 0), MONDAY_NOON))
+    left = [standing.remaining for standing in decide(GROWING, store, max_output_tokens=1).held.standings]
+    assert left == pytest.approx([8999, 4999, 200, 1, 99.999, 9, 3999])
 
 
 MONEY = load(
@@ -155,6 +234,6 @@ def test_money_for_input_from_a_cache_comes_back_and_money_for_writing_one_is_ta
 def test_no_price_is_looked_up_for_a_caller_whose_limits_count_no_money():
     caller, call = Caller("192.0.2.7", REGION, ACCOUNT), ModelCall("openai", "chat.completions", "m")
     seen = observation_of(caller, call, [], "", MONDAY_NOON)
-    for rules, price in ((CLAMPING, costs.FREE), (MONEY, (100.0, 500.0, 10.0, 125.0, 200.0))):
+    for rules, price in ((limited(OUTPUT), costs.FREE), (MONEY, (100.0, 500.0, 10.0, 125.0, 200.0))):
         decision = asyncio.run(Decider(MemoryStore(), None, Movements()).decide(rules, caller, call, seen, MONDAY_NOON))
         assert decision.price == price
