@@ -49,7 +49,9 @@ def test_who_is_turned_away_is_told_by_what_in_its_own_words_or_in_words_that_na
         return await decider.decide(rules, caller, call, Observation("acme", call), NOW)
 
     record = Record("d-1", NOW, rules.revision)
-    answer, outcome = said_no(find_route("POST", "/v1/chat/completions"), asyncio.run(second()), record)
+    decision = asyncio.run(second())
+    assert not decision.allowed
+    answer, outcome = said_no(find_route("POST", "/v1/chat/completions"), decision, record)
     assert (answer.status, answer.code, record.rule, outcome) == reply
     assert json.loads(answer.body)["error"]["message"] == told
     assert f"x-tosproxy-rule: {record.rule}\r\n".encode() in answer.headers
