@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from proxy.adapters.memory_store import MemoryStore
 from proxy.adapters.redis_store import RedisStore
-from proxy.decide import Decider, facts_of, observation_of
+from proxy.decide import NOTHING_HELD, Decider, facts_of, observation_of
 from proxy.detection.observation import NO_SIGNALS, Observation, Signals
 from proxy.dialects.call import ModelCall, Text, Usage
 from proxy.identity.caller import Account, Caller, Region
@@ -158,6 +158,7 @@ def test_a_call_that_runs_grows_what_it_holds_of_limits_on_output_until_one_deni
         (2000, None, [3000, 3100, 100, 1, 3.0001, 1000, 3000]),
         (1500, None, [4500, 4600, 100, 1, 4.5001, 1000, 3000]),
         (2000, "l.l1", [4500, 4600, 100, 1, 4.5001, 1000, 3000]),
+        (5, None, [4505, 4605, 100, 1, 4.5051, 1000, 3005]),
     ):
         decision, standing = asyncio.run(decider.extend(decision, more, MONDAY_NOON))
         assert (standing and standing.limit) == denied
@@ -165,6 +166,44 @@ def test_a_call_that_runs_grows_what_it_holds_of_limits_on_output_until_one_deni
     asyncio.run(decider.settle(decision, Usage(0, 0), MONDAY_NOON))
     left = [standing.remaining for standing in decide(GROWING, store, max_output_tokens=1).held.standings]
     assert left == pytest.approx([8999, 4999, 200, 1, 99.999, 9, 3999])
+
+
+def test_only_limits_on_output_grow_and_none_while_another_store_answers_than_did_at_first():
+    decider = Decider(MemoryStore(), None, Movements())
+    still = decide(limited("count: input_tokens, rate: 1/1h, burst: 9000", "count: concurrent, max: 4"))
+    assert asyncio.run(decider.extend(still, 2000, MONDAY_NOON)) == (still, None)
+    held = decide(limited("count: output_tokens, rate: 1/1h, burst: 9000"))
+    alone = held._replace(held=held.held._replace(degraded=True))
+    assert asyncio.run(decider.extend(alone, 2000, MONDAY_NOON)) == (alone, None)
+    assert asyncio.run(decider.extend(held, 2000, MONDAY_NOON)) != (held, None)
+
+
+def test_a_call_that_no_limit_counts_holds_nothing():
+    unlimited = decide(RULES)
+    assert unlimited.held is NOTHING_HELD
+    decider, rules = Decider(MemoryStore(), None, Movements()), limited(OUTPUT, "count: concurrent, max: 4")
+    opened = asyncio.run(decider.reserve(unlimited._replace(rules=rules), MONDAY_NOON, frozenset({"concurrent"})))
+    assert [(ask.limit, ask.cost) for ask in opened.held.asks] == [("l.l1", 1.0)]
+    assert asyncio.run(decider.reserve(opened, MONDAY_NOON, frozenset({"requests"}))).held is NOTHING_HELD
+
+
+@pytest.mark.parametrize(
+    ("prepaid", "usage", "left"),
+    [
+        pytest.param(None, Usage(0, 30), 90, id="a call"),
+        pytest.param(Usage(0, 30), Usage(0, 30), 20, id="a batch that was accepted"),
+        pytest.param(Usage(0, 30), Usage(0, 0), 120, id="a batch that failed"),
+    ],
+)
+def test_what_a_call_cost_takes_the_place_of_what_was_reserved_but_a_batch_keeps_it(prepaid, usage, left):
+    store, rules = MemoryStore(), limited(OUTPUT)
+    decider, decision = Decider(store, None, Movements()), decide(rules, store, max_output_tokens=100)
+    denied = decide(rules, store, max_output_tokens=100)
+    assert not denied.allowed
+    asyncio.run(decider.settle(denied, Usage(0, 0), MONDAY_NOON))
+    assert [standing.remaining for standing in decide(rules, store, max_output_tokens=21).held.standings] == [20]
+    asyncio.run(decider.settle(decision._replace(prepaid=prepaid), usage, MONDAY_NOON))
+    assert [standing.remaining for standing in decide(rules, store, max_output_tokens=1).held.standings] == pytest.approx([left - 1])
 
 
 MONEY = load(

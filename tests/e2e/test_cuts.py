@@ -11,6 +11,7 @@ import anthropic
 import openai
 import pytest
 
+from proxy.dialects.call import NO_USAGE
 from tests.conftest import OPEN
 from tests.e2e.sharing import recorded
 
@@ -181,6 +182,7 @@ def test_a_request_without_an_answer_yet_is_told_to_try_again_when_the_process_e
         return False
 
     proxy = front(script)
+    records = recorded(proxy.proxy)
 
     def end() -> None:
         asked.wait(5)
@@ -191,3 +193,4 @@ def test_a_request_without_an_answer_yet_is_told_to_try_again_when_the_process_e
         client.chat.completions.create(model="m", messages=ASKED)
     assert stopped.value.status_code == 503
     assert stopped.value.response.headers["retry-after"] == "1"
+    assert [(record.outcome, record.usage) for record in records] == [("cut", NO_USAGE)]

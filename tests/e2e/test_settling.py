@@ -95,11 +95,25 @@ def test_each_way_out_gives_its_place_back_and_is_charged_what_it_cost(front, wa
     told = [record for record in records if record.method == "POST"]
     assert [record.outcome for record in told] == [way.outcome] * 3
     assert {record.usage.estimated for record in told} == {way.estimated}
+    answered = int(way.sent[9:12]) if b"\r\n\r\n" in way.sent and way.sent.startswith(b"HTTP/") else 0
+    assert {record.upstream_status for record in told} == {answered}
+    assert all((0 < record.first_byte_s <= record.total_s) is bool(answered) for record in told)
 
 
-def test_tokens_that_bedrock_tells_in_headers_are_what_the_answer_costs(front):
+@pytest.mark.parametrize(
+    ("path", "dialect", "told", "usage"),
+    [
+        ("/model/amazon.titan-embed-text-v2/invoke", "bedrock", ("11", "7"), (11, 7)),
+        ("/model/amazon.titan-embed-text-v2/invoke", "bedrock", ("123456789012345", "7"), (123_456_789_012_345, 7)),
+        ("/model/amazon.titan-embed-text-v2/invoke", "bedrock", ("1234567890123456", "7"), None),
+        ("/model/amazon.titan-embed-text-v2/invoke", "bedrock", ("11", "-7"), None),
+        ("/v1/embeddings", "openai", ("11", "7"), None),
+    ],
+)
+def test_tokens_that_bedrock_tells_in_headers_are_what_the_answer_costs(front, path, dialect, told, usage):
+    given, output = told
     answer = json_answer(b'{"embedding":[0.5]}').replace(
-        b"\r\n\r\n", b"\r\nx-amzn-bedrock-input-token-count: 11\r\nx-amzn-bedrock-output-token-count: 7\r\n\r\n", 1
+        b"\r\n\r\n", f"\r\nx-amzn-bedrock-input-token-count: {given}\r\nx-amzn-bedrock-output-token-count: {output}\r\n\r\n".encode(), 1
     )
 
     def script(connection: socket.socket, request: bytes) -> bool:
@@ -107,10 +121,12 @@ def test_tokens_that_bedrock_tells_in_headers_are_what_the_answer_costs(front):
         return False
 
     proxy, records = _front(front, script)
-    asked = chat_request(b'{"inputText":"hello"}').replace(b"/v1/chat/completions", b"/model/amazon.titan-embed-text-v2/invoke")
-    proxy.raw(asked)
-    assert [(record.dialect, record.usage.input_tokens, record.usage.output_tokens) for record in records] == [("bedrock", 11, 7)]
-    assert _left(proxy) == pytest.approx(BURST - 18, abs=1)
+    body = b'{"inputText":"hello"}' if dialect == "bedrock" else b'{"model":"m","input":"hello"}'
+    proxy.raw(chat_request(body).replace(b"/v1/chat/completions", path.encode()))
+    assert [record.dialect for record in records] == [dialect]
+    assert (None if records[0].usage.estimated else records[0].usage[:2]) == usage
+    if usage == (11, 7):
+        assert _left(proxy) == pytest.approx(BURST - 18, abs=1)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 
 import pytest
@@ -109,4 +110,17 @@ def test_an_answer_is_held_to_be_stripped_up_to_the_size_that_the_operator_set(f
     )
     answer = proxy.post()
     assert status(answer) == code
+    assert b"secret thought" not in answer
+
+
+@pytest.mark.parametrize(("coding", "strips", "code"), [("gzip", False, 200), ("gzip", True, 502), (" Identity", True, 200)])
+def test_an_encoded_answer_is_passed_on_as_it_came_unless_parts_of_it_must_go(front, coding, strips, code):
+    body = gzip.compress(THOUGHTFUL) if coding == "gzip" else THOUGHTFUL
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: %b\r\ncontent-length: %d\r\n\r\n"
+    policies = {**OPEN, "s.yaml": "rules:\n  - {id: terms.strip, when: 'true', then: {strip: [reasoning]}}\n"} if strips else OPEN
+    proxy = front(lambda connection, request: connection.sendall(head % (coding.encode(), len(body)) + body) is None, policies=policies)
+    answer = proxy.post()
+    assert status(answer) == code
+    assert answer.endswith(body) is not strips
+    assert (b'"code":"upstream_protocol"' in answer) is (code == 502)
     assert b"secret thought" not in answer
