@@ -124,3 +124,25 @@ def test_an_encoded_answer_is_passed_on_as_it_came_unless_parts_of_it_must_go(fr
     assert answer.endswith(body) is not strips
     assert (b'"code":"upstream_protocol"' in answer) is (code == 502)
     assert b"secret thought" not in answer
+
+
+@pytest.mark.parametrize(
+    ("version", "told", "says"),
+    [
+        (b"1.1", b"content-length: 17\r\n", b"content-length: 17\r\n"),
+        (b"1.1", b"transfer-encoding: chunked\r\n", b"content-length: 0\r\n"),
+        (b"1.0", b"content-length: 17\r\n", b"content-length: 17\r\nconnection: keep-alive\r\n"),
+    ],
+)
+def test_an_answer_to_head_tells_the_length_of_a_body_that_it_has_not(front, version, told, says):
+    head = b"HTTP/1.1 200 Fine\r\ncontent-type: text/plain\r\n" + told + b"\r\n"
+    passing = {**OPEN, "u.yaml": "uninspected: [{method: HEAD, path: /health, reason: told by nobody}]\n"}
+    proxy = front(lambda connection, request: connection.sendall(head) is None, policies=passing)
+    with proxy.connect() as client:
+        client.sendall(b"HEAD /health HTTP/" + version + b"\r\nhost: p\r\nconnection: keep-alive\r\n\r\n")
+        data = client.recv(65536)
+        assert data.startswith(b"HTTP/1.1 200 Fine\r\n")
+        assert data.endswith(says + b"\r\n")
+        client.sendall(b"HEAD /health HTTP/1.1\r\nhost: p\r\n\r\n")
+        assert client.recv(65536).startswith(b"HTTP/1.1 200 Fine\r\n")
+    assert len(proxy.origin.requests) == 2
