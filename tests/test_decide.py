@@ -142,6 +142,12 @@ def test_accounts_are_followed_only_where_a_rule_reads_how_they_moved(when, coun
     assert len(movements) == bool(countries)
 
 
+@pytest.mark.parametrize(("when", "found"), [("'greeting' in request.patterns", ("greeting",)), ("request.n > 8", ())])
+def test_texts_are_searched_only_where_a_rule_reads_what_is_found(when, found):
+    rules = limited(OUTPUT, rules=f'{{id: a.b, when: "{when}", then: {{tag: [x]}}}}', more="patterns: {greeting: {values: [hello]}}\n")
+    assert decide(rules, texts=(Text("user", "hello there"),)).facts["request.patterns"] == found
+
+
 GROWING = limited(
     "count: output_tokens, rate: 1/1h, burst: 9000", "count: total_tokens, rate: 1/1h, burst: 5000", "count: input_tokens, rate: 1/1h, burst: 200",
     "count: requests, rate: 3/1h", "count: usd, rate: 1/1h, burst: 100", "count: output_tokens, rate: 1/1h, burst: 10, mode: shadow",
@@ -171,7 +177,8 @@ def test_a_call_that_runs_grows_what_it_holds_of_limits_on_output_until_one_deni
 def test_only_limits_on_output_grow_and_none_while_another_store_answers_than_did_at_first():
     decider = Decider(MemoryStore(), None, Movements())
     still = decide(limited("count: input_tokens, rate: 1/1h, burst: 9000", "count: concurrent, max: 4"))
-    assert asyncio.run(decider.extend(still, 2000, MONDAY_NOON)) == (still, None)
+    extended, denied = asyncio.run(decider.extend(still, 2000, MONDAY_NOON))
+    assert (extended is still, denied) == (True, None)
     held = decide(limited("count: output_tokens, rate: 1/1h, burst: 9000"))
     alone = held._replace(held=held.held._replace(degraded=True))
     assert asyncio.run(decider.extend(alone, 2000, MONDAY_NOON)) == (alone, None)

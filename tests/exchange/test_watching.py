@@ -25,6 +25,10 @@ class Listening(Detector):
         super().__init__(EVIDENCE, SMALL, None, 1, INTENTS)
         self.told: list[tuple[object, ...]] = []
 
+    def assess(self, account, now, observation=None):
+        assert account, "of nobody nothing is known"
+        return super().assess(account, now, observation)
+
     def started(self, observation, now):
         self.told.append(("began", observation.account, observation.call.n, observation.waived))
         return super().started(observation, now)
