@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from proxy.adapters.traffic.downstream import Downstream
 from proxy.audit.record import Record
+from proxy.exchange.relay import Outgoing
 from tests.conftest import OPEN
 from tests.e2e.conftest import Front, read_answer, status
 from tests.e2e.realtime_model import wait_for
@@ -229,10 +231,18 @@ def test_a_silent_upstream_costs_nothing(front):
     assert records[0].upstream_error == "timeout"
 
 
-def test_a_fault_of_our_own_gives_everything_back(front, monkeypatch):
-    monkeypatch.setattr("proxy.handler.relay", lambda outgoing, down, record: 1 / 0)
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_fault_of_our_own_gives_everything_back_and_ends_no_answer_that_has_begun(front, monkeypatch, begun):
+    async def relay(outgoing: Outgoing, down: Downstream, record: Record) -> None:
+        if begun:
+            await down.start(200, b"", None, http10=False)
+            await down.write(b"half")
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("proxy.handler.relay", relay)
     proxy, records = _front(front, lambda connection, request: False)
-    assert status(proxy.raw(chat_request(WHOLE))) == 500
+    answer = proxy.raw(chat_request(WHOLE))
+    assert (status(answer), answer.count(b"HTTP/1.1"), answer.endswith(b"half\r\n")) == ((200, 1, True) if begun else (500, 1, False))
     monkeypatch.undo()
     assert _left(proxy) == pytest.approx(BURST, abs=1)
-    assert records[0].outcome == "error"
+    assert (records[0].outcome, records[0].code) == ("error", "internal_error")
