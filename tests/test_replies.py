@@ -88,7 +88,7 @@ def test_headers_that_an_sdk_reads_errors_from_are_there():
 
 @pytest.mark.parametrize(
     ("written", "sent"),
-    [("a b~", "a b~"), ("Zürich", "Z?rich"), ("a\r\nset-cookie: b", "a??set-cookie: b"), ("\x7f\x1f", "??"), (" !", " !")],
+    [("a b~", "a b~"), ("~Zürich", "~Z?rich"), ("a\r\nset-cookie: b", "a??set-cookie: b"), ("\x7f\x1f", "??"), (" !", " !")],
 )
 def test_a_header_stays_one_line_of_ascii_whatever_an_author_wrote(written, sent):
     made = _rule(written)(CHAT, decision="d-1")
