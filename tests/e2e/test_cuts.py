@@ -127,7 +127,8 @@ def test_a_limit_that_the_caller_gave_is_not_second_guessed(front):
 @pytest.mark.parametrize("framing", ["transfer-encoding: chunked", "content-length: {}"])
 def test_a_stream_that_cannot_be_stripped_any_further_is_cut_there_with_an_error(front, framing):
     strange = b"data: {no JSON}\n\n"
-    events = b"data: " + json.dumps(CHAT).encode() + b"\n\n" + strange + b"data: [DONE]\n\n"
+    readable = b"data: " + json.dumps(CHAT).encode() + b"\n\n"
+    events = readable * 2 + strange + b"data: [DONE]\n\n"
     body = b"%x\r\n" % len(events) + events + b"\r\n0\r\n\r\n" if "chunked" in framing else events
     head = f"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n{framing.format(len(events))}\r\n\r\n".encode()
     stripping = {**OPEN, "s.yaml": "rules:\n  - {id: terms.strip, when: 'true', then: {strip: [reasoning]}}\n"}
@@ -135,10 +136,11 @@ def test_a_stream_that_cannot_be_stripped_any_further_is_cut_there_with_an_error
     records = recorded(proxy.proxy)
     with _openai(proxy) as client:
         chunks = iter(client.chat.completions.create(model="m", messages=ASKED, stream=True))
-        assert next(chunks).choices[0].delta.content == WORDS
+        assert [next(chunks).choices[0].delta.content for _ in range(2)] == [WORDS] * 2
         with pytest.raises(openai.APIError, match="can't be read any further"):
             next(chunks)
     assert [(record.outcome, record.rule, record.code) for record in records] == [("cut", "", "answer_unreadable")]
+    assert records[0].response_bytes == 2 * len(readable)
 
 
 def test_streams_that_are_open_when_the_process_ends_are_told(front):
