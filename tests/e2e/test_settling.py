@@ -97,6 +97,7 @@ def test_each_way_out_gives_its_place_back_and_is_charged_what_it_cost(front, wa
     told = [record for record in records if record.method == "POST"]
     assert [record.outcome for record in told] == [way.outcome] * 3
     assert {record.usage.estimated for record in told} == {way.estimated}
+    assert all(record.code == f"upstream_{record.upstream_error}" for record in told if way.outcome == "upstream_error")
     answered = int(way.sent[9:12]) if b"\r\n\r\n" in way.sent and way.sent.startswith(b"HTTP/") else 0
     assert {record.upstream_status for record in told} == {answered}
     assert all((0 < record.first_byte_s <= record.total_s) is bool(answered) for record in told)
