@@ -222,6 +222,15 @@ def test_a_client_that_leaves_before_its_request_was_sent_pays_nothing(serve):
         assert [(record.outcome, record.usage.input_tokens) for record in records] == [("client_gone", 0)]
 
 
+def test_what_is_sent_on_is_shown_to_the_detector_and_what_is_refused_is_not(front):
+    proxy, _ = _front(front, lambda connection, request: connection.sendall(json_answer(ANSWER)) is None)
+    detector = proxy.proxy.server.handler.world.decider.detector
+    assert detector is not None
+    for body, shown in ((WHOLE.replace(b"{", b'{"n": 3,', 1), 0), (WHOLE, 1)):
+        proxy.raw(chat_request(body))
+        assert detector.metrics()["observations"] == shown
+
+
 def test_a_silent_upstream_costs_nothing(front):
     over = threading.Event()
     proxy, records = _front(front, lambda connection, request: over.wait(30) and False, read_s=0.3)

@@ -128,6 +128,7 @@ def test_an_encoded_answer_is_passed_on_as_it_came_unless_parts_of_it_must_go(fr
     assert status(answer) == code
     assert answer.endswith(body) is (not strips or code == 429)
     assert (b"The model endpoint encoded an answer that policy must read." in answer) is (code == 502)
+    assert (b'"code":"upstream_protocol"' in answer) is (code == 502)
     assert b"secret thought" not in answer
 
 
