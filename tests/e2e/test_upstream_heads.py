@@ -132,6 +132,20 @@ def test_an_encoded_answer_is_passed_on_as_it_came_unless_parts_of_it_must_go(fr
     assert b"secret thought" not in answer
 
 
+@pytest.mark.parametrize("strips", [False, True])
+def test_what_describes_the_bytes_of_an_answer_goes_only_with_those_bytes(front, strips):
+    told = (b"etag: ", b"content-md5: ", b"digest: ", b"content-digest: ", b"repr-digest: ", b"accept-ranges: ")
+    head = (
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n" % len(THOUGHTFUL)
+        + b"x\r\n".join(told)
+        + b"x\r\n\r\n"
+    )
+    policies = {**OPEN, "s.yaml": "rules:\n  - {id: terms.strip, when: 'true', then: {strip: [reasoning]}}\n"} if strips else OPEN
+    answer = front(lambda connection, request: connection.sendall(head + THOUGHTFUL) is None, policies=policies).post()
+    assert status(answer) == 200
+    assert [line for line in told if line in answer.lower()] == ([] if strips else list(told))
+
+
 @pytest.mark.parametrize(
     ("version", "told", "says"),
     [
