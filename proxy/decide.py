@@ -133,10 +133,8 @@ class Decider:
         held = decision.held
         if not held.asks or held.denied is not None:
             return
-        if decision.prepaid is not None and usage == decision.prepaid:
-            spent = [ask.cost for ask in held.asks]
-        else:
-            spent = costs.settled(held.asks, usage, decision.price(usage.input_tokens))
+        kept = usage == decision.prepaid
+        spent = [ask.cost for ask in held.asks] if kept else costs.settled(held.asks, usage, decision.price(usage.input_tokens))
         await self.store.settle(held, spent, now)
 
     async def extend(self, decision: Decision, tokens: int, now: float) -> tuple[Decision, Standing | None]:

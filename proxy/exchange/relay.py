@@ -61,7 +61,7 @@ class Outgoing(NamedTuple):
 async def relay(outgoing: Outgoing, down: Downstream, record: Record) -> None:
     """Forward one exchange; `record` gets outcome, usage, sizes and timings on every way out.
 
-    Raises UpstreamError only while nothing of an answer has been sent. A client that leaves aborts the upstream.
+    Raises UpstreamError, whether or not something of the answer has been sent. A client that leaves aborts the upstream.
     """
     asked = perf_counter()
     answer = await _send(outgoing, down, record)
@@ -81,12 +81,6 @@ async def relay(outgoing: Outgoing, down: Downstream, record: Record) -> None:
         if down.gone or not down.started or inspector is None:
             raise
         await _cut(STOPPED, outgoing, inspector, down, record)
-    except UpstreamError as error:
-        answer.abort()
-        if not down.started:
-            raise
-        record.outcome, record.upstream_error = "upstream_error", error.kind
-        down.cut()
     except BaseException:
         answer.abort()
         raise
@@ -114,7 +108,7 @@ async def _send(outgoing: Outgoing, down: Downstream, record: Record) -> Answer:
 def _inspector(outgoing: Outgoing, answer: Answer) -> Inspector:
     raw = answer.message.raw_headers
     coding = header(raw, b"content-encoding").strip().lower()
-    if coding not in {b"", b"identity"} and outgoing.strips:
+    if coding not in {b"", b"identity"} and outgoing.strips and answer.message.code < FIRST_ERROR_STATUS:
         raise UpstreamError("protocol", "the model endpoint encoded an answer that policy must read")
     content_type = header(raw, b"content-type").decode("latin-1") if coding in {b"", b"identity"} else "application/octet-stream"
     call, status = outgoing.call, answer.message.code
@@ -130,7 +124,8 @@ async def _relay_body(outgoing: Outgoing, answer: Answer, inspector: Inspector, 
     length = _length(answer)
     if outgoing.bodiless:
         return await down.send(message.code, block, b"", http10=outgoing.http10, reason=message.reason, length=length or 0)
-    if inspector.buffers or (length is not None and length <= WHOLE_ANSWER_BYTES):
+    # What is stripped as it passes may have to be cut in the middle, which only an answer of untold length can be with an error.
+    if inspector.buffers or (length is not None and length <= WHOLE_ANSWER_BYTES and not inspector.rewrites):
         whole = await _whole(answer, inspector)
         record.response_bytes = len(whole)
         return await down.send(message.code, block, whole, http10=outgoing.http10, reason=message.reason)
@@ -173,14 +168,11 @@ def _told_in_head(inspector: Inspector, answer: Answer) -> None:
 
 
 async def _whole(answer: Answer, inspector: Inspector) -> bytes:
-    """All that may go out of an answer that leaves as one buffer."""
+    """All that goes out of an answer that leaves as one buffer."""
     pieces = []
     while chunk := await answer.chunk():
         pieces.append(inspector.feed(chunk))
-        if inspector.ended:
-            break
-    else:
-        pieces.append(inspector.close())
+    pieces.append(inspector.close())
     return b"".join(pieces)
 
 

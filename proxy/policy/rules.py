@@ -96,6 +96,7 @@ class Limit(NamedTuple):
     condition: Condition | None
     mode: Mode
     message: str
+    """What the caller is told; "" for words that name the limit."""
     about: Described
     origin: Origin
 

@@ -12,7 +12,7 @@ import openai
 import pytest
 
 from tests.conftest import OPEN
-from tests.e2e.sharing import recorded
+from tests.e2e.sharing import json_answer, recorded
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 ASKED: Any = [{"role": "user", "content": "hi"}]
@@ -118,8 +118,29 @@ def test_a_stream_within_its_budget_pays_for_what_it_wrote_and_no_more(front):
 def test_a_limit_that_the_caller_gave_is_not_second_guessed(front):
     """Our count errs upwards: an answer within max_tokens by the model's own count isn't cut for it."""
     proxy = front(Talker(9), policies=_budget("output_tokens", 500))
+    records = recorded(proxy.proxy)
     with _openai(proxy) as client:
         assert len(list(client.chat.completions.create(model="m", messages=ASKED, stream=True, max_tokens=500))) == 9
+    assert [record.outcome for record in records] == ["allowed"]
+
+
+@pytest.mark.parametrize("framing", ["transfer-encoding: chunked", "content-length: {}"])
+def test_a_stream_that_cannot_be_stripped_any_further_is_cut_there_with_an_error(front, framing):
+    strange = b"data: {no JSON}\n\n"
+    readable = b"data: " + json.dumps(CHAT).encode() + b"\n\n"
+    events = readable * 2 + strange + b"data: [DONE]\n\n"
+    body = b"%x\r\n" % len(events) + events + b"\r\n0\r\n\r\n" if "chunked" in framing else events
+    head = f"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n{framing.format(len(events))}\r\n\r\n".encode()
+    stripping = {**OPEN, "s.yaml": "rules:\n  - {id: terms.strip, when: 'true', then: {strip: [reasoning]}}\n"}
+    proxy = front(lambda connection, request: connection.sendall(head + body) is None, policies=stripping)
+    records = recorded(proxy.proxy)
+    with _openai(proxy) as client:
+        chunks = iter(client.chat.completions.create(model="m", messages=ASKED, stream=True))
+        assert [next(chunks).choices[0].delta.content for _ in range(2)] == [WORDS] * 2
+        with pytest.raises(openai.APIError, match="can't be read any further"):
+            next(chunks)
+    assert [(record.outcome, record.rule, record.code) for record in records] == [("cut", "", "answer_unreadable")]
+    assert records[0].response_bytes == 2 * len(readable)
 
 
 def test_streams_that_are_open_when_the_process_ends_are_told(front):
@@ -150,18 +171,21 @@ def test_streams_that_are_open_when_the_process_ends_are_told(front):
         with pytest.raises(anthropic.APIStatusError, match="being stopped"):
             list(events)
     go_on.set()
-    assert [(record.outcome, record.code) for record in records] == [("cut", "server_stopping")] * 2
+    assert [(record.outcome, record.rule, record.code) for record in records] == [("cut", "", "server_stopping")] * 2
 
 
-def test_a_request_without_an_answer_yet_is_told_to_try_again_when_the_process_ends(front):
+@pytest.mark.parametrize(("begun", "cost"), [(b"", 0), (json_answer(b"w" * 300)[:-30], 90)], ids=["nothing came", "half a body came"])
+def test_a_request_without_an_answer_yet_is_told_to_try_again_when_the_process_ends(front, begun, cost):
     asked = threading.Event()
 
     def script(connection: Any, request: bytes) -> bool:
+        connection.sendall(begun)
         asked.set()
         connection.recv(1)
         return False
 
     proxy = front(script)
+    records = recorded(proxy.proxy)
 
     def end() -> None:
         asked.wait(5)
@@ -172,3 +196,5 @@ def test_a_request_without_an_answer_yet_is_told_to_try_again_when_the_process_e
         client.chat.completions.create(model="m", messages=ASKED)
     assert stopped.value.status_code == 503
     assert stopped.value.response.headers["retry-after"] == "1"
+    assert [record.outcome for record in records] == ["cut"]
+    assert records[0].usage.output_tokens in {0, cost}, "the end may overtake what came"

@@ -51,10 +51,12 @@ def _post(body: bytes, *headers: bytes, target: bytes = b"/v1/chat/completions")
 
 def test_each_way_out_leaves_one_record_and_is_counted_once(front, tmp_path):
     log = tmp_path / "records.jsonl"
-    answers = itertools.chain([b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-type: application/json\r\n\r\n{}"], itertools.repeat(b""))
+    from_model = itertools.chain(
+        [b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-type: application/json\r\n\r\n{}"], itertools.repeat(b"")
+    )
 
     def script(connection, request):
-        answer = next(answers)
+        answer = next(from_model)
         connection.sendall(answer)
         return bool(answer)
 
@@ -77,12 +79,18 @@ def test_each_way_out_leaves_one_record_and_is_counted_once(front, tmp_path):
         (b"GET /v1/models\r\n\r\n", 400, "rejected"),
         (_post(BODY, target=b"/nowhere"), 404, "rejected"),
     ]
-    assert [status(proxy.raw(data)) for data, _, _ in sent] == [code for _, code, _ in sent]
+    answers = [proxy.raw(data) for data, _, _ in sent]
+    assert [status(answer) for answer in answers] == [code for _, code, _ in sent]
     counted = _outcomes(proxy.proxy)
     proxy.proxy.stop()
     records = _records(log)
     told = [record["outcome"] for record in records]
     assert told == [outcome for _, _, outcome in sent]
+    assert [record["status"] for record in records] == [code for _, code, _ in sent]
+    for record, answer in zip(records, answers, strict=True):
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert record["response_bytes"] == len(body)
+        assert f"x-tosproxy-policy: {record['revision']}".encode() in head.split(b"\r\n")
     assert counted == {outcome: float(told.count(outcome)) for outcome in told}
 
 

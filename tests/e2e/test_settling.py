@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from proxy.adapters.traffic.downstream import Downstream
 from proxy.audit.record import Record
+from proxy.exchange.relay import Outgoing
 from tests.conftest import OPEN
 from tests.e2e.conftest import Front, read_answer, status
 from tests.e2e.realtime_model import wait_for
@@ -95,11 +97,26 @@ def test_each_way_out_gives_its_place_back_and_is_charged_what_it_cost(front, wa
     told = [record for record in records if record.method == "POST"]
     assert [record.outcome for record in told] == [way.outcome] * 3
     assert {record.usage.estimated for record in told} == {way.estimated}
+    assert all(record.code == f"upstream_{record.upstream_error}" for record in told if way.outcome == "upstream_error")
+    answered = int(way.sent[9:12]) if b"\r\n\r\n" in way.sent and way.sent.startswith(b"HTTP/") else 0
+    assert {record.upstream_status for record in told} == {answered}
+    assert all((0 < record.first_byte_s <= record.total_s) is bool(answered) for record in told)
 
 
-def test_tokens_that_bedrock_tells_in_headers_are_what_the_answer_costs(front):
+@pytest.mark.parametrize(
+    ("path", "dialect", "told", "usage"),
+    [
+        ("/model/amazon.titan-embed-text-v2/invoke", "bedrock", ("11", "7"), (11, 7)),
+        ("/model/amazon.titan-embed-text-v2/invoke", "bedrock", ("123456789012345", "7"), (123_456_789_012_345, 7)),
+        ("/model/amazon.titan-embed-text-v2/invoke", "bedrock", ("1234567890123456", "7"), None),
+        ("/model/amazon.titan-embed-text-v2/invoke", "bedrock", ("11", "-7"), None),
+        ("/v1/embeddings", "openai", ("11", "7"), None),
+    ],
+)
+def test_tokens_that_bedrock_tells_in_headers_are_what_the_answer_costs(front, path, dialect, told, usage):
+    given, output = told
     answer = json_answer(b'{"embedding":[0.5]}').replace(
-        b"\r\n\r\n", b"\r\nx-amzn-bedrock-input-token-count: 11\r\nx-amzn-bedrock-output-token-count: 7\r\n\r\n", 1
+        b"\r\n\r\n", f"\r\nx-amzn-bedrock-input-token-count: {given}\r\nx-amzn-bedrock-output-token-count: {output}\r\n\r\n".encode(), 1
     )
 
     def script(connection: socket.socket, request: bytes) -> bool:
@@ -107,10 +124,12 @@ def test_tokens_that_bedrock_tells_in_headers_are_what_the_answer_costs(front):
         return False
 
     proxy, records = _front(front, script)
-    asked = chat_request(b'{"inputText":"hello"}').replace(b"/v1/chat/completions", b"/model/amazon.titan-embed-text-v2/invoke")
-    proxy.raw(asked)
-    assert [(record.dialect, record.usage.input_tokens, record.usage.output_tokens) for record in records] == [("bedrock", 11, 7)]
-    assert _left(proxy) == pytest.approx(BURST - 18, abs=1)
+    body = b'{"inputText":"hello"}' if dialect == "bedrock" else b'{"model":"m","input":"hello"}'
+    proxy.raw(chat_request(body).replace(b"/v1/chat/completions", path.encode()))
+    assert [record.dialect for record in records] == [dialect]
+    assert (None if records[0].usage.estimated else records[0].usage[:2]) == usage
+    if usage == (11, 7):
+        assert _left(proxy) == pytest.approx(BURST - 18, abs=1)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +201,8 @@ def test_a_client_that_leaves_pays_for_what_was_sent_and_written(front, body, be
     client.close()
     assert gone.wait(30)
     assert _left(proxy) == pytest.approx(BURST - cost, abs=1)
-    assert [(record.outcome, record.usage.estimated) for record in records if record.method == "POST"] == [("client_gone", True)]
+    told = [(record.outcome, record.code, record.usage.estimated) for record in records if record.method == "POST"]
+    assert told == [("client_gone", "", True)]
 
 
 def test_a_client_that_leaves_before_its_request_was_sent_pays_nothing(serve):
@@ -202,6 +222,15 @@ def test_a_client_that_leaves_before_its_request_was_sent_pays_nothing(serve):
         assert [(record.outcome, record.usage.input_tokens) for record in records] == [("client_gone", 0)]
 
 
+def test_what_is_sent_on_is_shown_to_the_detector_and_what_is_refused_is_not(front):
+    proxy, _ = _front(front, lambda connection, request: connection.sendall(json_answer(ANSWER)) is None)
+    detector = proxy.proxy.server.handler.world.decider.detector
+    assert detector is not None
+    for body, shown in ((WHOLE.replace(b"{", b'{"n": 3,', 1), 0), (WHOLE, 1)):
+        proxy.raw(chat_request(body))
+        assert detector.metrics()["observations"] == shown
+
+
 def test_a_silent_upstream_costs_nothing(front):
     over = threading.Event()
     proxy, records = _front(front, lambda connection, request: over.wait(30) and False, read_s=0.3)
@@ -213,10 +242,18 @@ def test_a_silent_upstream_costs_nothing(front):
     assert records[0].upstream_error == "timeout"
 
 
-def test_a_fault_of_our_own_gives_everything_back(front, monkeypatch):
-    monkeypatch.setattr("proxy.handler.relay", lambda outgoing, down, record: 1 / 0)
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_fault_of_our_own_gives_everything_back_and_ends_no_answer_that_has_begun(front, monkeypatch, begun):
+    async def relay(outgoing: Outgoing, down: Downstream, record: Record) -> None:
+        if begun:
+            await down.start(200, b"", None, http10=False)
+            await down.write(b"half")
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("proxy.handler.relay", relay)
     proxy, records = _front(front, lambda connection, request: False)
-    assert status(proxy.raw(chat_request(WHOLE))) == 500
+    answer = proxy.raw(chat_request(WHOLE))
+    assert (status(answer), answer.count(b"HTTP/1.1"), answer.endswith(b"half\r\n")) == ((200, 1, True) if begun else (500, 1, False))
     monkeypatch.undo()
     assert _left(proxy) == pytest.approx(BURST, abs=1)
-    assert records[0].outcome == "error"
+    assert (records[0].outcome, records[0].code) == ("error", "internal_error")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 
 import pytest
@@ -110,3 +111,65 @@ def test_an_answer_is_held_to_be_stripped_up_to_the_size_that_the_operator_set(f
     answer = proxy.post()
     assert status(answer) == code
     assert b"secret thought" not in answer
+
+
+@pytest.mark.parametrize(
+    ("coding", "strips", "came", "code"),
+    [("gzip", False, 200, 200), ("gzip", True, 200, 502), ("gzip", True, 429, 429), (" Identity", True, 200, 200)],
+)
+def test_an_encoded_answer_is_passed_on_as_it_came_unless_parts_of_it_must_go(front, coding, strips, came, code):
+    body = gzip.compress(THOUGHTFUL) if coding == "gzip" else THOUGHTFUL
+    head = b"HTTP/1.1 %d OK\r\ncontent-type: application/json\r\ncontent-encoding: %b\r\ncontent-length: %d\r\n\r\n"
+    policies = {**OPEN, "s.yaml": "rules:\n  - {id: terms.strip, when: 'true', then: {strip: [reasoning]}}\n"} if strips else OPEN
+    proxy = front(
+        lambda connection, request: connection.sendall(head % (came, coding.encode(), len(body)) + body) is None, policies=policies
+    )
+    answer = proxy.post()
+    assert status(answer) == code
+    assert answer.endswith(body) is (not strips or code == 429)
+    assert (b"The model endpoint encoded an answer that policy must read." in answer) is (code == 502)
+    assert (b'"code":"upstream_protocol"' in answer) is (code == 502)
+    assert b"secret thought" not in answer
+
+
+@pytest.mark.parametrize("strips", [False, True])
+def test_what_describes_the_bytes_of_an_answer_goes_only_with_those_bytes(front, strips):
+    told = (b"etag: ", b"content-md5: ", b"digest: ", b"content-digest: ", b"repr-digest: ", b"accept-ranges: ")
+    head = (
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n" % len(THOUGHTFUL)
+        + b"x\r\n".join(told)
+        + b"x\r\n\r\n"
+    )
+    policies = {**OPEN, "s.yaml": "rules:\n  - {id: terms.strip, when: 'true', then: {strip: [reasoning]}}\n"} if strips else OPEN
+    answer = front(lambda connection, request: connection.sendall(head + THOUGHTFUL) is None, policies=policies).post()
+    assert status(answer) == 200
+    assert [line for line in told if line in answer.lower()] == ([] if strips else list(told))
+
+
+@pytest.mark.parametrize(
+    ("version", "told", "says"),
+    [
+        (b"1.1", b"content-length: 17\r\n", b"content-length: 17\r\n"),
+        (b"1.1", b"transfer-encoding: chunked\r\n", b"content-length: 0\r\n"),
+        (b"1.0", b"content-length: 17\r\n", b"content-length: 17\r\nconnection: keep-alive\r\n"),
+    ],
+)
+def test_an_answer_to_head_tells_the_length_of_a_body_that_it_has_not(front, version, told, says):
+    head = b"HTTP/1.1 200 Fine\r\ncontent-type: text/plain\r\n" + told + b"\r\n"
+    passing = {**OPEN, "u.yaml": "uninspected: [{method: HEAD, path: /health, reason: told by nobody}]\n"}
+    connections = set()
+
+    def script(connection, request):
+        connections.add(connection)
+        connection.sendall(head)
+        return True
+
+    proxy = front(script, policies=passing)
+    with proxy.connect() as client:
+        client.sendall(b"HEAD /health HTTP/" + version + b"\r\nhost: p\r\nconnection: keep-alive\r\n\r\n")
+        data = client.recv(65536)
+        assert data.startswith(b"HTTP/1.1 200 Fine\r\n")
+        assert data.endswith(says + b"\r\n")
+        client.sendall(b"HEAD /health HTTP/1.1\r\nhost: p\r\n\r\n")
+        assert client.recv(65536).startswith(b"HTTP/1.1 200 Fine\r\n")
+    assert (len(proxy.origin.requests), len(connections)) == (2, 1)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from proxy.policy.facts import Phase
 from proxy.policy.judging import memo
+from proxy.policy.judging.memory import LONGEST_TEXT
 from proxy.policy.language.shapes.case_file import ORDINARY
 from proxy.policy.load import load
 from proxy.policy.names.prices import Price
@@ -108,6 +109,7 @@ def test_a_missing_or_mistyped_fact_fails_the_rules_that_read_it_and_no_other():
   - {id: a.tier, when: account.tier == 'gold', then: {refuse: {code: c, message: m}}}
   - {id: a.stream, when: request.stream, then: {tag: [x]}}
   - {id: a.tags, when: "'x' in account.tags", then: {tag: [y]}}
+  - {id: a.org, when: account.org.startsWith('x'), then: {tag: [z]}}
 """)
     facts = {name: value for name, value in ORDINARY.items() if name != "account.tier"}
     verdict = rules.evaluate(Phase.REQUEST, facts, NOW)
@@ -115,8 +117,9 @@ def test_a_missing_or_mistyped_fact_fails_the_rules_that_read_it_and_no_other():
     assert verdict.refusal is not None
     unhashable = rules.evaluate(Phase.REQUEST, {**ORDINARY, "account.tags": ["x"]}, NOW)
     assert [hit.rule for hit in unhashable.hits] == ["a.tags"]
-    mistyped = rules.evaluate(Phase.REQUEST, {**ORDINARY, "account.tags": 3}, NOW)
-    assert [(hit.rule, hit.error) for hit in mistyped.hits] == [("a.tags", True)]
+    for fact, rule in (("account.tags", "a.tags"), ("account.org", "a.org")):
+        mistyped = rules.evaluate(Phase.REQUEST, {**ORDINARY, fact: 3}, NOW)
+        assert [(hit.rule, hit.error) for hit in mistyped.hits] == [(rule, True)]
 
 
 def test_days_begin_and_end_at_midnight_utc_and_clocks_may_run_backwards():
@@ -162,16 +165,56 @@ def test_a_percentage_takes_about_that_share():
     assert by_address == {True, False}
 
 
+def test_verdicts_are_remembered_by_facts_of_few_values_and_what_callers_vary_at_will_is_asked_each_time():
+    rules = ruleset("""rules:
+  - {id: a.few, when: request.n > 1, then: {tag: [few]}}
+  - {id: b.wide, when: request.input_tokens > 5, then: {tag: [wide]}}
+  - {id: c.both, when: request.n > 1 && request.input_tokens > 8, then: {tag: [both]}}
+""")
+
+    def judged(tokens: int):
+        return rules.evaluate(Phase.REQUEST, {**ORDINARY, "request.n": 2, "request.input_tokens": tokens}, NOW)
+
+    assert [judged(tokens).tags for tokens in (5, 6, 9)] == [{"few"}, {"few", "wide"}, {"few", "wide", "both"}]
+    assert set(rules._epoch.request._joint) == {2}
+    assert judged(1) is judged(2)
+
+
+BESIDE = "  - {id: a.a, when: request.n > 0, then: {tag: [x]}}\n"
+
+
+@pytest.mark.parametrize("beside", ["", BESIDE], ids=["alone", "beside a rule that is for everyone"])
+@pytest.mark.parametrize(
+    ("percent", "waivers"),
+    [
+        pytest.param(", enforce_percent: 50", "", id="a percentage"),
+        pytest.param(
+            "", "waivers: [{id: w.a, waives: [b.b], when: account.id < 'n', expires: 2026-12-31, reason: r, approver: a}]", id="a waiver"
+        ),
+    ],
+)
+def test_what_becomes_of_a_match_for_one_caller_is_not_remembered_for_the_next(percent, waivers, beside):
+    rules = ruleset(f"rules:\n{beside}  - {{id: b.b, when: request.n > 0, then: {{tag: [y]}}{percent}}}\n{waivers}\n")
+    subjects = [f"{letter}{number}" for number in range(20) for letter in "az"]
+    tags = {rules.evaluate(Phase.REQUEST, {**ORDINARY, "account.id": subject}, NOW).tags - {"x"} for subject in subjects}
+    assert tags == {frozenset(), frozenset("y")}
+
+
 def test_callers_cannot_fill_the_memory_of_verdicts(monkeypatch):
     monkeypatch.setattr(memo, "JOINT_ENTRIES", 64)
     monkeypatch.setattr(memo, "GROUP_ENTRIES", 16)
     rules = ruleset("rules: [{id: a.b, when: request.model == 'x' || request.n > 8, then: {tag: [x]}}]\n")
+    joint_sizes, group_sizes = set(), set()
     for number in range(500):
-        facts = {**ORDINARY, "request.model": f"m{number}" * (100 if number % 3 == 0 else 1), "request.n": number}
+        facts = {**ORDINARY, "request.model": f"m{number}".ljust(LONGEST_TEXT + number % 2, "x"), "request.n": number}
         assert bool(rules.evaluate(Phase.REQUEST, facts, NOW).tags) is (number > 8)
-    judgement = rules._epoch.request
-    assert 0 < len(judgement._joint) <= 64
-    assert all(len(group.seen) <= 16 for group in judgement._groups)
+        judgement = rules._epoch.request
+        joint_sizes.add(len(judgement._joint))
+        group_sizes |= {len(group.seen) for group in judgement._groups}
+        memories = [judgement._joint, *(group.seen for group in judgement._groups)]
+        assert all(len(model) <= LONGEST_TEXT for memory in memories for model, _ in memory)
+    assert joint_sizes == set(range(1, 65)), "they fill, and start over once they are full"
+    assert group_sizes == set(range(1, 17))
 
 
 def test_a_price_is_found_by_any_name_of_the_model():

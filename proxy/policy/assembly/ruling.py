@@ -156,7 +156,8 @@ def _limit(bench: _Bench, part: Part, path: Path, doc: LimitDoc) -> Limit | None
     amount, seconds = parse_rate(doc.rate) if doc.rate else (float(doc.max or 0), 0.0)
     rate = amount / seconds if seconds else 0.0
     about = Described(doc.source, doc.owner, doc.description, doc.shadow_since or "")
-    return Limit(doc.id, tuple(doc.per), doc.count, rate, float(doc.burst or amount), condition, Mode(doc.mode), doc.message, about, where)
+    burst, message = float(doc.burst or amount), doc.message or ""
+    return Limit(doc.id, tuple(doc.per), doc.count, rate, burst, condition, Mode(doc.mode), message, about, where)
 
 
 def _waiver(bench: _Bench, part: Part, path: Path, doc: WaiverDoc, rules: Sequence[Rule], limits: Sequence[Limit]) -> Waiver | None:

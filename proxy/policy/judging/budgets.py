@@ -97,7 +97,7 @@ class Budgets:
         reads = {name for budget in self._budgets for name in _reads(budget.limit)}
         texts = all(BY_NAME[name].kind is Kind.STRING for name in subjects)
         repeated = all(BY_NAME[name].few or name in subjects for name in reads)
-        return values_of(sorted(subjects | reads)) if self._budgets and texts and repeated and not self._waivers else None
+        return values_of(sorted(subjects | reads)) if texts and repeated and not self._waivers else None
 
     def _chosen(self, facts: Facts) -> tuple[_Chosen, ...]:
         try:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from proxy.adapters.memory_store import MemoryStore
@@ -34,22 +35,47 @@ def test_a_limit_says_what_to_ask_of_the_store():
 
 
 def test_a_limit_applies_when_its_condition_holds_or_fails():
-    rules = budgets("""  - {id: l.risky, per: [account.id], count: requests, rate: 1/1s, when: risk.level >= 1}
+    rules = budgets("""  - {id: l.always, per: [account.id], count: requests, rate: 1/1s}
+  - {id: l.risky, per: [account.id], count: requests, rate: 1/1s, when: risk.level >= 1}
   - {id: l.fails, per: [account.id], count: requests, rate: 1/1s, when: request.n / request.images > 0}
 """)
-    due = rules.due({**ORDINARY, "request.images": 0}, NOW)
-    assert [limit.id for limit in due.limits] == ["l.fails"]
-    assert [(hit.rule, hit.error, hit.effects) for hit in due.hits] == [("l.fails", True, ("limit",))]
-    assert {limit.id for limit in rules.limits_for({**ORDINARY, "risk.level": 1, "request.images": 1}, NOW)} == {"l.risky", "l.fails"}
+    for level, images, applied in ((0, 0, ["always", "fails"]), (1, 0, ["always", "fails", "risky"]), (1, 9, ["always", "risky"])):
+        due = rules.due({**ORDINARY, "request.images": images, "risk.level": level}, NOW)
+        assert sorted(limit.id for limit in due.limits) == [f"l.{name}" for name in applied]
+        assert [(hit.rule, hit.error, hit.effects) for hit in due.hits] == [("l.fails", True, ("limit",))] * (images == 0)
 
 
-def test_a_fact_that_is_missing_makes_a_limit_apply():
-    rules = budgets("  - {id: l.a, per: [account.id], count: requests, rate: 1/1s, when: account.tier == 'free'}\n")
-    facts = {name: value for name, value in ORDINARY.items() if name != "account.tier"}
-    assert [limit.id for limit in rules.limits_for(facts, NOW)] == ["l.a"]
+def test_where_no_limit_applies_none_is_asked():
+    rules = budgets("  - {id: l.risky, per: [account.id], count: requests, rate: 1/1s, when: risk.level >= 1}\n")
+    assert rules.due(ORDINARY, NOW) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("when", "facts", "error"),
+    [
+        pytest.param("account.tier == 'free'", {"account.tier": None}, True, id="missing"),
+        pytest.param("'x' in account.tags", {"account.tags": ["x"]}, False, id="of a type that cannot be remembered"),
+        pytest.param("'x' in account.tags", {"account.tags": 3}, True, id="a number for a list"),
+        pytest.param("account.org.startsWith('x')", {"account.org": 3}, True, id="a number for a text"),
+    ],
+)
+def test_a_fact_that_is_missing_or_mistyped_makes_a_limit_apply(when, facts, error):
+    rules = budgets(f"""  - {{id: l.a, per: [account.id], count: requests, rate: 1/1s, when: "{when}"}}\n""")
+    due = rules.due({name: value for name, value in {**ORDINARY, **facts}.items() if value is not None}, NOW)
+    assert [limit.id for limit in due.limits] == ["l.a"]
+    assert any(hit.error for hit in due.hits) is error
+
+
+def test_a_subject_that_is_missing_is_nobody():
+    rules = budgets("""  - {id: l.a, per: [account.id], count: requests, rate: 1/1s}
+  - {id: l.b, per: [account.id, request.model], count: requests, rate: 1/1s}
+""")
+    missing = {name: value for name, value in ORDINARY.items() if name != "account.id"}
+    assert rules.limits_for(missing, NOW) == rules.limits_for({**ORDINARY, "account.id": ""}, NOW)
 
 
 @settings(max_examples=300, deadline=None)
+@example(("a\x1f", "b"), ("a", "\x1fb"))
 @given(st.tuples(HOSTILE, HOSTILE), st.tuples(HOSTILE, HOSTILE))
 def test_no_subject_can_imitate_another_whatever_its_bytes(one, other):
     rules = budgets("  - {id: l.a, per: [account.id, request.end_user], count: requests, rate: 1/1s}\n")
@@ -59,6 +85,7 @@ def test_no_subject_can_imitate_another_whatever_its_bytes(one, other):
 
     assert (key(one) == key(other)) is (one == other)
     assert len(key(one)) <= 2 * MAX_SUBJECT_CHARS + 20
+    assert key(one).isascii()
 
 
 def test_a_digest_written_out_is_not_taken_for_the_subject_it_stands_for():
@@ -118,8 +145,38 @@ def test_callers_cannot_fill_the_memory_of_budgets(monkeypatch):
     assert all(len(part) <= LONGEST_TEXT for key in rules._epoch.budgets._due for part in key)
 
 
+@pytest.mark.parametrize("when", ["", ", when: account.tier == 'free'", ", when: account.id != ''"])
+def test_budgets_of_who_callers_are_are_remembered_whole(when):
+    rules = budgets(f"  - {{id: l.a, per: [account.id], count: requests, rate: 1/1s{when}}}\n")
+    facts = {**ORDINARY, "account.tier": "free"}
+    assert len(rules.due(facts, NOW).limits) == 1
+    assert rules.due(facts, NOW) is rules.due({**facts, "request.input_tokens": 77}, NOW)
+
+
 def test_budgets_of_what_callers_vary_at_will_are_not_remembered_whole():
-    for per, when in (("request.n", "request.n > 0"), ("account.id", "request.input_tokens > 5")):
+    for per, when in (
+        ("request.n", "request.n > 0"),
+        ("account.id, request.n", "request.n > 0"),
+        ("account.id", "request.input_tokens > 5"),
+    ):
         rules = budgets(f"  - {{id: l.a, per: [{per}], count: requests, rate: 1/1s, when: {when}}}\n")
         assert rules.limits_for({**ORDINARY, "request.input_tokens": 6}, NOW)
         assert rules._epoch.budgets._due == {}
+
+
+def test_conditions_on_facts_of_few_values_are_remembered_and_others_asked_each_time():
+    rules = budgets("""  - {id: l.few, per: [request.n], count: requests, rate: 1/1s, when: account.tier == 'free'}
+  - {id: l.both, per: [request.n], count: requests, rate: 1/1s, when: account.tier == 'free' && request.input_tokens > 5}
+""")
+    for tokens, applied in ((5, {"l.few"}), (6, {"l.few", "l.both"}), (1, {"l.few"})):
+        facts = {**ORDINARY, "account.tier": "free", "request.input_tokens": tokens}
+        assert {limit.id for limit in rules.limits_for(facts, NOW)} == applied
+    assert set(rules._epoch.budgets._seen) == {"free"}
+
+
+def test_a_limit_set_aside_for_one_caller_is_not_remembered_as_such_for_the_next():
+    rules = budgets("""  - {id: l.a, per: [account.id], count: requests, rate: 1/1s}
+waivers: [{id: w.a, waives: [l.a], when: account.verified, expires: 2027-06-30, reason: r, approver: a}]
+""")
+    for verified, applied in ((True, []), (False, ["l.a"]), (True, [])):
+        assert [limit.id for limit in rules.limits_for({**ORDINARY, "account.verified": verified}, NOW)] == applied

@@ -159,7 +159,11 @@ class LimitDoc(_Described):
     )
     max: int | None = Field(None, ge=1, description="Requests in flight at once; for count: concurrent.", examples=[16])
     when: Condition | None = Field(None, description="Condition in CEL; always when left out.", examples=["risk.level >= 1"])
-    message: Words = Field("Too many requests.", description="What the caller is told.", examples=["Too many requests for the free tier."])
+    message: Words | None = Field(
+        None,
+        description="What the caller is told; when left out, which limit it is and when to try again.",
+        examples=["Too many requests for the free tier."],
+    )
 
     @model_validator(mode="after")
     def _agree(self) -> LimitDoc:
