@@ -69,6 +69,18 @@ def test_a_model_endpoint_that_is_out_of_budget_is_heard_about_its_own(front):
     assert told.count(b"x-tosproxy-decision: ") == told.count(b"x-tosproxy-policy: ") == 1
 
 
+@pytest.mark.parametrize("lines", [
+    pytest.param([b"x-%d: a" % number for number in range(200)], id="many headers"),
+    pytest.param([b"content-security-policy: " + b"a" * 20_000], id="a long one"),
+])  # fmt: skip
+def test_a_rich_head_of_an_answer_reaches_the_client_whole(front, lines):
+    head = b"\r\n".join([b"HTTP/1.1 200 OK", b"content-type: application/json", *lines, b"content-length: 2", b"", b"{}"])
+    proxy = front(lambda connection, request: connection.sendall(head) is None)
+    answer = proxy.post()
+    assert status(answer) == 200
+    assert all(line + b"\r\n" in answer for line in lines)
+
+
 def test_answers_without_a_body_have_none(front):
     def script(connection, request):
         connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
