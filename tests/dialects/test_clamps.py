@@ -30,10 +30,10 @@ BOUNDS: dict[str, tuple[str, Any]] = {
 INSERTED = {"max_output_tokens", "temperature"}
 """Fields whose absence means more than the bound, so that the bound is set."""
 
-NO_CLAMP = {"embeddings", "moderations", "audio.speech", "batches.create", "fine_tuning.create", "responses.compact", "responses.input_tokens"} | {
+NO_CLAMP = {"embeddings", "moderations", "audio.speech", "batches.create", "fine_tuning.create", "responses.input_tokens"} | {
     "messages.count_tokens", "count_tokens", "embed_content", "batch_embed_contents", "embed", "models.show",
 }  # fmt: skip
-"""Endpoints that generate no text, or sealed text at a length of their own: nothing there is worth lowering."""
+"""Endpoints that generate no text: nothing there is worth lowering."""
 
 CLAMPED = {key: row for key, row in ROWS.items() if key[1] not in NO_CLAMP}
 

@@ -28,6 +28,7 @@ CLAMPERS: Final[dict[str, Clamper]] = {
     "chat.completions": parameters.chat,
     "completions": parameters.chat,
     "responses": parameters.responses,
+    "responses.compact": parameters.responses,
     "images.generate": parameters.images,
 }
 ERROR_TYPES: Final = {
