@@ -99,6 +99,7 @@ class Handler:
         self._running: set[asyncio.Task[Any]] = set()
         self._empty = asyncio.Event()
         self._trail = Trail(f"tos-proxy-{token_hex(4)}", world.claims)
+        self._guarded = world.claims.union(*asking.TIER_HEADERS.values(), *(upstream.replaced for upstream in world.upstreams))
 
     @property
     def open(self) -> int:
@@ -160,7 +161,7 @@ class Handler:
     async def _exchange(self, request: web.BaseRequest, down: Downstream, rules: Ruleset, record: Record, began: float) -> None:
         world = self.world
         record.method = request.method
-        head = read_head(request._message, world.caps.header_bytes)
+        head = read_head(request._message, world.caps.header_bytes, self._guarded)
         route = asking.find(head, rules)
         if head.upgrade:
             check_upgrade(head, expected=route.kind is RouteKind.SOCKET)
@@ -284,9 +285,8 @@ class Handler:
     def _tls_fingerprint(self, head: Head, peer: ClientWire) -> str:
         """The client's TLS fingerprint, where a trusted edge tells it."""
         name = self.world.tls_fingerprint_header
-        if not name or not self.world.sources.trust.peer(peer.client)[1]:
-            return ""
-        return next((value for header, value in head.headers if header == name), "")
+        believed = name and self.world.sources.trust.peer(peer.client)[1]
+        return next((value for header, value in head.headers if header == name), "") if believed else ""
 
 
 def _wording(request: web.BaseRequest) -> Dialect:

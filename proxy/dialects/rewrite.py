@@ -22,7 +22,7 @@ Bound = Callable[[Document, Any], bool]
 
 _SAMPLED: Final = frozenset({
     "chat", "chat.completions", "complete", "completions", "converse", "converse_stream", "generate", "generate_content", "invoke",
-    "invoke_stream", "messages", "responses", "stream_generate_content",
+    "invoke_stream", "messages", "responses", "responses.compact", "stream_generate_content",
 })  # fmt: skip
 """Endpoints at which a model chooses its words by a temperature, its own where none is given."""
 

@@ -27,7 +27,9 @@ TIER_HEADERS: Final[dict[str, frozenset[str]]] = {
     "gemini": frozenset({"x-vertex-ai-llm-shared-request-type"}),
 }
 """By dialect, where InvokeModel and Vertex take what their other APIs have in the body. Other APIs read no such header."""
-LARGE_BYTES: Final = 1024 * 1024
+ANY_TYPE: Final = frozenset({"ollama"})
+"""APIs that read JSON whatever it is declared to be: as the examples in Ollama's documentation send it, curl calls it a form."""
+LARGE_BYTES: Final = 128 * 1024
 """From here on a body is read in a thread, so that others are served meanwhile."""
 PLAIN: Final = frozenset({"", "identity"})
 """Other codings may make a small body large."""
@@ -76,7 +78,8 @@ def _read(raw: bytes, head: Head, route: Route, names: Names, caps: Caps, waited
         raise CallerError(Fault.MALFORMED, "this endpoint takes no body", "unexpected_body")
     raw = body.decode(raw, head.content_encoding, caps.upload_bytes if route.kind is RouteKind.UPLOAD else caps.decoded_bytes)
     if route.kind is RouteKind.CALL:
-        body.check_media_type(head.content_type)
+        if route.dialect.name not in ANY_TYPE:
+            body.check_media_type(head.content_type)
         document = body.read_json(raw, body.JsonLimits())
         return Asked(raw, _with_tier(route.read(document, names), head), document, waited_s)
     if route.kind is RouteKind.UPLOAD:

@@ -120,7 +120,7 @@ def _inspector(outgoing: Outgoing, answer: Answer) -> Inspector:
 
 async def _relay_body(outgoing: Outgoing, answer: Answer, inspector: Inspector, down: Downstream, record: Record) -> None:
     message = answer.message
-    block = answer_headers(message.raw_headers, outgoing.own_headers, changed=inspector.rewrites)
+    block = answer_headers(message.raw_headers, _own_headers(outgoing, message.code), changed=inspector.rewrites)
     length = _length(answer)
     if outgoing.bodiless:
         return await down.send(message.code, block, b"", http10=outgoing.http10, reason=message.reason, length=length or 0)
@@ -147,6 +147,14 @@ async def _relay_body(outgoing: Outgoing, answer: Answer, inspector: Inspector, 
     if inspector.ended:
         return await _cut(UNREADABLE, outgoing, inspector, down, record)
     return await down.finish()
+
+
+def _own_headers(outgoing: Outgoing, status: int) -> bytes:
+    """Our lines of an answer's head. What we say of budgets stays out of a refusal for the model endpoint's: clients wait by its words."""
+    own = outgoing.own_headers
+    return (
+        own if status != replies.LIMITED else b"".join([line for line in own.splitlines(keepends=True) if line.startswith(b"x-tosproxy-")])
+    )
 
 
 async def _cut(why: Cut, outgoing: Outgoing, inspector: Inspector, down: Downstream, record: Record) -> None:

@@ -73,12 +73,15 @@ class BodyReader(Tallied):
         return b""
 
     def _read_tail(self) -> None:
-        tail = bytes(self._held[-TAIL_BYTES:])
-        found = list(_USAGE_KEY.finditer(tail))[-1:]
-        if not found:
-            return
-        end = _object_end(tail, found[0].end() - 1)
-        self.broken = not read_json(b"{" + tail[found[0].start() : end] + b"}", self._shape, self._tally)
+        told = last_usage(bytes(self._held[-TAIL_BYTES:]))
+        if told:
+            self.broken = not read_json(told, self._shape, self._tally)
+
+
+def last_usage(tail: bytes) -> bytes:
+    """The last usage in the end of a text too long to read, as an object that holds nothing else; b"" when there is none."""
+    found = list(_USAGE_KEY.finditer(tail))[-1:]
+    return b"{" + tail[found[0].start() : _object_end(tail, found[0].end() - 1)] + b"}" if found else b""
 
 
 _BRACES_AND_STRINGS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}]')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from proxy.inspection.bodies import TAIL_BYTES, last_usage
 from proxy.inspection.lines import MAX_LINE_BYTES, Lines
 from proxy.inspection.shapes.shape import Shape, read_json, strip_json
 from proxy.inspection.tally import Tallied
@@ -31,7 +32,7 @@ def whole_event(chunk: bytes) -> bytes | None:
 class EventReader(Tallied):
     """Forwards every chunk at once and untouched; reads the events that it completes."""
 
-    __slots__ = ("_between", "_data", "_data_bytes", "_lines", "_shape")
+    __slots__ = ("_between", "_data", "_data_bytes", "_lines", "_shape", "_tail")
 
     buffers = False
     rewrites = False
@@ -43,6 +44,8 @@ class EventReader(Tallied):
         self._data: list[bytes] = []
         self._data_bytes = 0
         self._between = False
+        self._tail = b""
+        """The end of a line too long to hold: a picture in it is no text, and what it cost is told behind it."""
 
     def feed(self, chunk: bytes) -> bytes:
         """The chunk, untouched."""
@@ -54,7 +57,11 @@ class EventReader(Tallied):
                 if not read_json(data, self._shape, self._tally):
                     self._mark_broken(data)
                 return chunk
-        for line in self._lines.feed(chunk):
+        overlong = self._lines.overlong
+        lines = self._lines.feed(chunk)
+        if overlong or self._lines.overlong:
+            self._tail = (self._tail + chunk)[-TAIL_BYTES:]
+        for line in lines:
             if line.startswith(b"data:"):
                 self._hold(line[5:])
             elif not line and self._data:
@@ -93,7 +100,9 @@ class EventReader(Tallied):
         self._data_bytes = 0
         if held_bytes > MAX_LINE_BYTES:
             self.broken = True
-            self._tally.unread(MAX_LINE_BYTES)
+            told, self._tail = last_usage(self._tail), b""
+            if not told or not read_json(told, self._shape, self._tally):
+                self._tally.unread(MAX_LINE_BYTES)
         elif not read_json(data, self._shape, self._tally):
             self._mark_broken(data)
 

@@ -138,7 +138,7 @@ def test_a_client_that_expects_is_told_to_go_on_only_once_its_head_is_accepted(f
         assert status(read_answer(client)) == 200
     assert proxy.origin.requests[0].values(b"expect") == []
     with proxy.connect() as client:
-        client.sendall(head + b"x_bad: 1\r\n\r\n")
+        client.sendall(head + b"x_api_key: 1\r\n\r\n")
         assert status(read_answer(client)) == 400
     with proxy.connect() as client:
         client.sendall(head.replace(b"100-continue", b"200-ok") + b"\r\n")

@@ -58,7 +58,11 @@ def test_the_plain_request_that_the_ambiguous_ones_are_made_from_is_served(front
         pytest.param(_request(PATH, b"host: b"), id="two hosts"),
         pytest.param(_request(host=b"host:"), id="empty host"),
         pytest.param(_request(host=b""), id="no host"),
-        pytest.param(_request(PATH, b"x_account: 1"), id="underscore"),
+        pytest.param(_request(PATH, b"x_api_key: 1"), id="a credential with underscores"),
+        pytest.param(_request(PATH, b"if_range: 1"), id="a range with an underscore"),
+        pytest.param(_request(PATH, b"transfer_encoding: chunked"), id="framing with an underscore"),
+        pytest.param(_request(PATH, b"x-forwarded_for: 1"), id="an address with an underscore"),
+        pytest.param(_request(PATH, b"x_original_url: 1"), id="an override with underscores"),
         pytest.param(_request(PATH, b"content-length: 0%d" % len(CHAT)), id="leading zero"),
         pytest.param(_request(PATH, b"content-length: +%d" % len(CHAT)), id="plus sign"),
         pytest.param(_request(PATH, FRAMED, FRAMED), id="two lengths"),
@@ -88,6 +92,25 @@ def test_an_ambiguous_head_is_refused_and_nothing_reaches_the_upstream(front, re
     answer = proxy.raw(request_bytes)
     assert status(answer) in {400, 404, 405, 505}
     assert b"connection: close" in answer.lower()
+    assert proxy.origin.requests == []
+
+
+def test_a_name_with_an_underscore_that_says_nothing_to_this_proxy_goes_on_as_it_came(front):
+    proxy = front()
+    assert status(proxy.post(headers=(b"session_id: 0199-a", b"Conversation_ID: 0199-b"))) == 200  # as Codex sends them
+    request = proxy.origin.requests[0]
+    assert request.values(b"session_id") == [b"0199-a"]
+    assert request.values(b"conversation_id") == [b"0199-b"]
+
+
+@pytest.mark.parametrize(
+    "header", [b"x_amzn-bedrock-service-tier: flex", b"x_account: 1", b"x-account_tier: 1", b"x_team_key: 1", b"true_client-ip: 1"]
+)
+def test_a_name_with_an_underscore_for_a_header_that_the_settings_speak_of_is_refused(front, header, monkeypatch):
+    monkeypatch.setenv("TEAM_KEY", "secret")
+    identity = {"trusted_proxies": ["127.0.0.0/8"], "account_header": "X-Account", "account_headers": {"tier": "x-account-tier"}}
+    proxy = front(upstream={"inject": [{"header": "x-team-key", "value_env": "TEAM_KEY"}]}, identity=identity)
+    assert status(proxy.post(headers=(header,))) == 400
     assert proxy.origin.requests == []
 
 

@@ -55,6 +55,33 @@ def test_what_we_say_in_an_answers_head_is_not_contradicted_by_the_upstream(fron
     assert b"forged" not in told
 
 
+def test_a_model_endpoint_that_is_out_of_budget_is_heard_about_its_own(front):
+    """Clients wait as long as the headers say: ours have plenty left."""
+    head = (
+        b"HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/json\r\nretry-after: 7\r\nx-ratelimit-remaining-requests: 0\r\n"
+        b"x-ratelimit-reset-requests: 7s\r\ncontent-length: 2\r\n\r\n{}"
+    )
+    limits = "limits:\n  - {id: limits.requests, per: [account.id], count: requests, rate: 5/1h}\n"
+    proxy = front(lambda connection, request: connection.sendall(head) is None, policies={**OPEN, "l.yaml": limits})
+    told = proxy.post(headers=(b"authorization: Bearer k",)).lower()
+    assert b"x-ratelimit-remaining-requests: 0\r\n" in told
+    assert b"x-ratelimit-reset-requests: 7s\r\n" in told
+    assert told.count(b"ratelimit") == 2
+    assert told.count(b"x-tosproxy-decision: ") == told.count(b"x-tosproxy-policy: ") == 1
+
+
+@pytest.mark.parametrize("lines", [
+    pytest.param([b"x-%d: a" % number for number in range(200)], id="many headers"),
+    pytest.param([b"content-security-policy: " + b"a" * 20_000], id="a long one"),
+])  # fmt: skip
+def test_a_rich_head_of_an_answer_reaches_the_client_whole(front, lines):
+    head = b"\r\n".join([b"HTTP/1.1 200 OK", b"content-type: application/json", *lines, b"content-length: 2", b"", b"{}"])
+    proxy = front(lambda connection, request: connection.sendall(head) is None)
+    answer = proxy.post()
+    assert status(answer) == 200
+    assert all(line + b"\r\n" in answer for line in lines)
+
+
 def test_answers_without_a_body_have_none(front):
     def script(connection, request):
         connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")

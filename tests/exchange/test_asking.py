@@ -14,6 +14,7 @@ from aiohttp.streams import StreamReader
 
 from proxy.adapters.traffic.http1 import Head
 from proxy.dialects.routes import find_route
+from proxy.errors import CallerError, Fault
 from proxy.exchange.asking import LARGE_BYTES, read
 from proxy.settings import Caps
 
@@ -55,6 +56,17 @@ def _threads(path: str, body: bytes, kind: str, coding: str) -> set[Any]:
 def test_what_is_packed_is_read_in_a_thread_however_small_it_came(path, body, kind):
     assert _threads(path, body, kind, "") == {main_thread()}
     assert main_thread() not in _threads(path, gzip.compress(body), kind, "gzip")
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain", ""])
+def test_ollamas_api_takes_json_as_whatever_it_is_declared(kind):
+    assert _threads("/api/chat", CHAT, kind, "") == {main_thread()}
+
+
+def test_apis_that_refuse_json_declared_as_a_form_are_spared_it():
+    with pytest.raises(CallerError) as refusal:
+        _threads("/v1/chat/completions", CHAT, "application/x-www-form-urlencoded", "")
+    assert refusal.value.fault is Fault.MEDIA_TYPE
 
 
 def test_what_is_large_is_read_in_a_thread():

@@ -87,6 +87,10 @@ ANSWERS = {
         }}).encode(),
         WRITTEN,
     ),
+    "compaction": Told(
+        "openai", "responses.compact", JSON,
+        json.dumps({"object": "response.compaction", "output": [{"type": "compaction", "encrypted_content": "x"}], "usage": RESPONSE}).encode(), SPLIT,
+    ),
     "response": Told("openai", "responses", JSON, json.dumps({"output": [], "status": "completed", "usage": RESPONSE}).encode(), SPLIT),
     "response stream": Told(
         "openai", "responses", EVENTS,

@@ -212,6 +212,19 @@ def test_an_event_that_never_ends_takes_bounded_memory(make, piece, pieces):
     assert inspector.ended == inspector.rewrites
 
 
+def test_a_picture_too_large_to_hold_costs_what_is_told_behind_it_and_is_no_text():
+    reader = EventReader(ANSWERS)
+    reader.feed(b'data: {"choices":[{"delta":{"images":[{"url":"')
+    for _ in range(MAX_LINE_BYTES // 65_536 + 2):
+        reader.feed(b"A" * 65_536)
+    reader.feed(b'"}]}}],"usage":{"prompt_tokens":7,"completion_tokens":1120}}\n\n')
+    reader.close()
+    assert reader.broken
+    assert reader.output_estimate == 0
+    assert reader.usage is not None
+    assert reader.usage[:2] == (7, 1120)
+
+
 def test_an_overlong_line_is_treated_the_same_however_it_is_cut():
     line = b"data: " + b" " * MAX_LINE_BYTES + EVENT + b"\n\n"
     for pieces in ([line], [line[:100], line[100:]], [line[:-1], line[-1:]]):

@@ -78,8 +78,11 @@ class Head(NamedTuple):
     Connection would else let it take back what the edge says of it."""
 
 
-def read_head(message: RawRequestMessage, cap_bytes: int) -> Head:
-    """Check a parsed message and give its head, without the usual hop-by-hop headers. Raises CallerError for anything ambiguous."""
+def read_head(message: RawRequestMessage, cap_bytes: int, guarded: frozenset[str] = NONE) -> Head:
+    """Check a parsed message and give its head, without the usual hop-by-hop headers. Raises CallerError for anything ambiguous.
+
+    `guarded` are lower-case names of headers that the settings speak of, besides those that always mean something here.
+    """
     raw = message.raw_headers
     blob = b"".join([part for pair in raw for part in pair])
     if len(blob) > cap_bytes:
@@ -91,7 +94,7 @@ def read_head(message: RawRequestMessage, cap_bytes: int) -> Head:
     if version.major != 1 or version.minor > 1:
         raise CallerError(Fault.MALFORMED, "only HTTP/1.1 and HTTP/1.0 are supported", "unsupported_version")
     headers = [(name.decode("ascii").lower(), value.decode("ascii")) for name, value in raw]
-    single = _single_values(headers)
+    single = _single_values(headers, guarded)
     if message.method not in METHODS:
         raise CallerError(Fault.METHOD, "this method is not supported")
     path, query = _target(message.path)
@@ -117,18 +120,30 @@ def read_head(message: RawRequestMessage, cap_bytes: int) -> Head:
     )
 
 
-def _single_values(headers: Headers) -> dict[str, str]:
-    """Values of the headers that may occur once. Raises CallerError for a repeated one and for names with an underscore."""
+def _single_values(headers: Headers, guarded: frozenset[str]) -> dict[str, str]:
+    """Values of the headers that may occur once. Raises CallerError for a repeated one and for a second spelling of one that matters here."""
     values: dict[str, str] = {}
     for name, value in headers:
         if name in SINGLE:
             if name in values:
                 raise CallerError(Fault.MALFORMED, f"the header {name} occurs more than once", "repeated_header")
             values[name] = value
-        elif "_" in name:
+        elif "_" in name and _matters(name.replace("_", "-"), guarded):
             # Servers that map headers to variables read x_account and x-account as one.
-            raise CallerError(Fault.MALFORMED, "header names with an underscore are ambiguous", "invalid_header")
+            raise CallerError(Fault.MALFORMED, "this header's name is ambiguous with an underscore", "invalid_header", name)
     return values
+
+
+def _matters(name: str, guarded: frozenset[str]) -> bool:
+    """Whether a header is read, set or taken away here. What an application sends for itself (Codex: session_id) is none of these."""
+    return (
+        name in SINGLE
+        or name in STAYS
+        or name in REPLACED
+        or name in RANGES
+        or name in guarded
+        or name.startswith(("x-forwarded-", "x-tosproxy-"))
+    )
 
 
 def _target(target: str) -> tuple[str, str]:

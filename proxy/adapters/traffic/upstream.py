@@ -34,6 +34,9 @@ from proxy.settings import Upstream as UpstreamSettings
 READ_BUFFER_BYTES: Final = 16 * 1024
 """Held for each slow reader, twice: 16 KiB keeps a stalled client near 0.13 MiB where 256 KiB costs 1.3 MiB."""
 
+ANSWER_FIELD_BYTES: Final = 64 * 1024
+ANSWER_FIELDS: Final = 512
+"""What an answer's head may hold: gateways that repeat another's headers under names of their own come near the 128 that aiohttp takes."""
 INTERIM: Final = frozenset({100, 102, 103})
 """Answers before the answer (RFC 9110, 15.2). 101 would switch to a protocol that nobody asked for."""
 FIRST_STATUS: Final = 200
@@ -184,7 +187,7 @@ class Upstream:
         try:
             wire.set_response_params(
                 skip_payload=bodiless, read_until_eof=True, auto_decompress=False, read_timeout=self._read_s,
-                read_bufsize=READ_BUFFER_BYTES,
+                read_bufsize=READ_BUFFER_BYTES, max_field_size=ANSWER_FIELD_BYTES, max_headers=ANSWER_FIELDS,
             )  # fmt: skip
             _write(wire, head, body)
             if left is not None:

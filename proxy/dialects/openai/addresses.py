@@ -29,6 +29,7 @@ _FORMS: Final = (
 _MORE: Final = (
     ("POST", "/moderations", "moderations", RouteKind.CALL),
     ("POST", "/responses", "responses", RouteKind.CALL),
+    ("POST", "/responses/compact", "responses.compact", RouteKind.CALL),
     ("POST", "/responses/input_tokens", "responses.input_tokens", RouteKind.CALL),
     ("POST", "/images/variations", "images.variation", RouteKind.UPLOAD),
     ("GET", "/realtime", "realtime", RouteKind.SOCKET),

@@ -18,6 +18,7 @@ READERS: Final[dict[str, Reader]] = {
     "images.generate": single.images,
     "audio.speech": single.speech,
     "responses": responses.read,
+    "responses.compact": responses.read,
     "responses.input_tokens": responses.read,
     "batches.create": jobs.batch,
     "fine_tuning.create": jobs.fine_tuning,
@@ -27,6 +28,7 @@ CLAMPERS: Final[dict[str, Clamper]] = {
     "chat.completions": parameters.chat,
     "completions": parameters.chat,
     "responses": parameters.responses,
+    "responses.compact": parameters.responses,
     "images.generate": parameters.images,
 }
 ERROR_TYPES: Final = {

@@ -1,4 +1,7 @@
-"""Responses: `POST /v1/responses` and its token count. An item of an unknown type counts as text, with every string in it."""
+"""Responses: `POST /v1/responses`, its token count and its compaction, by which agents shorten a session.
+
+An item of an unknown type counts as text, with every string in it.
+"""
 
 from __future__ import annotations
 

@@ -16,8 +16,14 @@ _BOUNDARY: Final = re.compile(
     r"""multipart/form-data\s*;\s*boundary=(?:"([0-9A-Za-z'()+_,\-./:=?]{1,70})"|([0-9A-Za-z'+_\-.]{1,70}))\s*\Z""", re.IGNORECASE
 )
 _DISPOSITION: Final = re.compile(
-    rb'form-data; name="([A-Za-z0-9_.\-\[\]]{1,128})"(?:; filename="([^"\\\x00-\x1f\x7f]{0,512})")?\Z', re.IGNORECASE
+    rb"""form-data;[ ]name=(?:"([A-Za-z0-9_.\-\[\]]{1,128})"|([A-Za-z0-9_.\-]{1,128}))
+    (?:;[ ]filename=("[^"\\\x00-\x1f\x7f]{0,512}"|[A-Za-z0-9_.\-]{1,512})(?:;[ ]filename\*=utf-8''[A-Za-z0-9_.%!~\-]{1,1536})?)?\Z""",
+    re.IGNORECASE | re.VERBOSE,
 )
+"""As SDKs write it; .NET leaves names unquoted and says a file's name twice, of which nothing here depends."""
+_PLAIN: Final = frozenset({b"", b"binary", b"8bit", b"7bit"})
+"""Transfer encodings that encode nothing (RFC 2045, 6.2): Ruby's clients name one in each part, beside its length."""
+_HEADERS: Final = frozenset({b"content-disposition", b"content-type", b"content-length", b"content-transfer-encoding"})
 _HEADER: Final = re.compile(rb"([A-Za-z0-9\-]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)\Z")
 
 
@@ -33,7 +39,7 @@ def read_form(raw: bytes, content_type: str) -> tuple[Part, ...]:
     """The parts of a form, in order.
 
     Raises CallerError: MEDIA_TYPE when it isn't a form, MALFORMED for two fields of one name (except lists, whose names end in
-    []), transfer encodings, extended file names, text around the parts, and delimiters that only lenient parsers see.
+    []), transfer encodings, extended field names, text around the parts, and delimiters that only lenient parsers see.
     """
     matched = _BOUNDARY.match(content_type.strip())
     if matched is None:
@@ -62,11 +68,17 @@ def _part(piece: bytes) -> Part:
             raise malformed("A part of the form has an invalid or repeated header.", "invalid_form")
         headers[matched[1].lower()] = matched[2]
     disposition = _DISPOSITION.match(headers.get(b"content-disposition", b"").rstrip())
-    if disposition is None or not headers.keys() <= {b"content-disposition", b"content-type"}:
+    if disposition is None or not headers.keys() <= _HEADERS or not _as_it_stands(headers, content):
         raise malformed(
             'A part of the form must have Content-Disposition: form-data; name="...", and at most a Content-Type.', "invalid_form"
         )
-    file = disposition[2] is not None
+    file = disposition[3] is not None
     if not file and len(content) > MAX_FIELD_BYTES:
         raise malformed(f"A field of the form is longer than {MAX_FIELD_BYTES} bytes.", "invalid_form")
-    return Part(disposition[1].decode(), file, content)
+    return Part((disposition[1] or disposition[2]).decode(), file, content)
+
+
+def _as_it_stands(headers: dict[bytes, bytes], content: bytes) -> bool:
+    """Whether a part's own headers say of its content what the boundary says."""
+    length = headers.get(b"content-length", b"").strip()
+    return headers.get(b"content-transfer-encoding", b"").strip().lower() in _PLAIN and length in {b"", b"%d" % len(content)}

@@ -25,7 +25,8 @@ class JsonLimits(NamedTuple):
     """What a document may hold at most."""
 
     depth: int = 64
-    keys: int = 10_000
+    keys: int = 50_000
+    """A long session of an agent has fifteen for each of its steps, a table that a tool gives back one for each cell."""
 
 
 DEFAULT_LIMITS: Final = JsonLimits()

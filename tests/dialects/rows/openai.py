@@ -162,6 +162,7 @@ ROWS = {
     "images.generate": IMAGES,
     "audio.speech": SPEECH,
     "responses": RESPONSES,
+    "responses.compact": RESPONSES._replace(path="/v1/responses/compact"),
     "responses.input_tokens": RESPONSES._replace(path="/v1/responses/input_tokens"),
     "batches.create": BATCH,
     "fine_tuning.create": FINE_TUNING,

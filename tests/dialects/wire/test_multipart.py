@@ -33,6 +33,22 @@ def test_every_plain_way_to_name_the_boundary_is_read(content_type):
     assert read_form(FIELD + END, content_type)
 
 
+DOTNET = (
+    b"--cut\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Disposition: form-data; name=purpose\r\n\r\nbatch\r\n"
+    b"--cut\r\nContent-Type: application/octet-stream\r\nContent-Disposition: form-data; name=file; filename=a.jsonl; "
+    b"filename*=utf-8''a.jsonl\r\n\r\nxyz\r\n--cut--\r\n"
+)
+RUBY = (
+    b'--cut\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nbatch\r\n--cut\r\nContent-Disposition: form-data; name="file"; '
+    b'filename="a.jsonl"\r\nContent-Length: 3\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: binary\r\n\r\nxyz\r\n--cut--\r\n'
+)
+
+
+@pytest.mark.parametrize("form", [pytest.param(DOTNET, id="dotnet"), pytest.param(RUBY, id="ruby")])
+def test_a_form_is_read_as_other_languages_clients_write_it(form):
+    assert [tuple(part) for part in read_form(form, TYPE)] == [("purpose", False, b"batch"), ("file", True, b"xyz")]
+
+
 @settings(max_examples=100, deadline=None)
 @given(content=st.binary(max_size=300).filter(lambda raw: b"--cut" not in raw))
 def test_a_file_comes_out_as_it_went_in(content):
@@ -77,9 +93,13 @@ EVASIONS = {
     "another header": HEAD + b"\r\nX-Name: file\r\n\r\nx\r\n" + END,
     "a folded header": HEAD.replace(b"; name", b";\r\n name") + b"\r\n\r\nx\r\n" + END,
     "an extended name": b"--cut\r\nContent-Disposition: form-data; name=\"a\"; name*=utf-8''purpose\r\n\r\nx\r\n" + END,
-    "an extended file name": b"--cut\r\nContent-Disposition: form-data; name=\"file\"; filename*=utf-8''a\r\n\r\nx\r\n" + END,
+    "an extended file name alone": b"--cut\r\nContent-Disposition: form-data; name=\"file\"; filename*=utf-8''a\r\n\r\nx\r\n" + END,
     "a name twice": b'--cut\r\nContent-Disposition: form-data; name="a"; name="purpose"\r\n\r\nx\r\n' + END,
-    "an unquoted name": b"--cut\r\nContent-Disposition: form-data; name=purpose\r\n\r\nx\r\n" + END,
+    "an unquoted name of two words": b"--cut\r\nContent-Disposition: form-data; name=purpose file\r\n\r\nx\r\n" + END,
+    "a quote that isn't closed": b'--cut\r\nContent-Disposition: form-data; name="purpose\r\n\r\nx\r\n' + END,
+    "a quote that isn't opened": b'--cut\r\nContent-Disposition: form-data; name=purpose"\r\n\r\nx\r\n' + END,
+    "a length that is another": HEAD + b"\r\nContent-Length: 3\r\n\r\nbatch\r\n" + END,
+    "a length that is no number": HEAD + b"\r\nContent-Length: 0x5\r\n\r\nbatch\r\n" + END,
     "an escaped quote": b'--cut\r\nContent-Disposition: form-data; name="a\\"b"\r\n\r\nx\r\n' + END,
     "a NUL in the name": b'--cut\r\nContent-Disposition: form-data; name="purpose\0"\r\n\r\nx\r\n' + END,
     "an attachment": b'--cut\r\nContent-Disposition: attachment; name="purpose"\r\n\r\nx\r\n' + END,

@@ -82,7 +82,7 @@ def test_another_method_is_refused(method):
     "path",
     [
         "/v1/assistants", "/v1/threads", "/v1/threads/t/runs", "/v1/uploads", "/v1/uploads/u/parts", "/v1/conversations", "/v1/evals",
-        "/v1/realtime/client_secrets", "/v1/realtime/calls", "/v1/realtime/sessions", "/v1/vector_stores", "/v1/responses/compact",
+        "/v1/realtime/client_secrets", "/v1/realtime/calls", "/v1/realtime/sessions", "/v1/vector_stores",
         "/v1/containers", "/v1/videos", "/completion", "/infill", "/chat/completions", "/tokenize", "/v1/score", "/v1/rerank", "/pooling",
         "/v2/chat", "/api/pull", "/api/push", "/api/create", "/api/delete", "/api/copy", "/api/blobs/sha256:1", "/invocations",
         "/v1beta/cachedContents", "/upload/v1beta/files",
