@@ -98,6 +98,20 @@ def test_an_empty_trace_is_a_trace_and_is_said_to_be_empty(tmp_path):
     assert "no exchange" not in run("replay", one, "--policies", policies).stderr + run("diff", policies, policies, "--trace", one).stderr
 
 
+def test_traffic_without_texts_is_said_to_show_no_pattern_and_no_shared_text(tmp_path):
+    policies, day = (
+        folder(tmp_path / "p"),
+        trace(tmp_path / "t.jsonl", [line(), line(AT + 1, x_outlined=True), line(AT + 2, x_outlined=True)]),
+    )
+    said = "2 of 3 exchanges were recorded without their texts"
+    assert said in run("replay", day, "--policies", policies).stderr
+    assert said in run("diff", policies, policies, "--trace", day).stderr
+    assert told("replay", day, "--policies", policies)["without_texts"] == 2
+    assert told("diff", policies, policies, "--trace", day)["traffic"]["without_texts"] == 2
+    assert told("explain", policies, day, "--line", 1)["notes"] == []
+    assert "without its texts" in told("explain", policies, day, "--line", 2)["notes"][0]
+
+
 @pytest.mark.parametrize("missing", ["t.jsonl", ".", "pipe"])
 def test_what_is_no_file_is_told_not_waited_for(tmp_path, missing):
     os.mkfifo(tmp_path / "pipe")

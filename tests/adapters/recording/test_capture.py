@@ -115,6 +115,16 @@ def test_texts_are_recorded_only_when_asked_for(tmp_path):
     assert "secret" not in content
 
 
+def test_a_line_without_its_texts_says_so(tmp_path):
+    for bodies in (True, False):
+        capture = Capture(tmp_path / f"{bodies}.jsonl", Scribe(bodies))
+        one(capture, record(1))
+        one(capture, record(2, at=AT + 1), head("/v1/models", method="GET"), b"")
+        capture.close()
+    assert [one.outlined for one in read(tmp_path / "True.jsonl")] == [False, False]
+    assert [one.outlined for one in read(tmp_path / "False.jsonl")] == [True, False]  # there was no text to leave out
+
+
 def test_what_was_refused_got_no_response_and_what_carries_no_body_has_none(tmp_path):
     capture = Capture(tmp_path / "t.jsonl", Scribe(bodies=True))
     one(capture, record(1, outcome="refused", status=403, upstream_status=0, usage=Usage()))
