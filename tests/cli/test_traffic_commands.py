@@ -133,6 +133,10 @@ def test_settings_name_databases_and_evidence(tmp_path):
     result = run("replay", day, "--policies", policies, "--settings", tmp_path / "bad.yaml")
     assert result.exit_code == 2
     assert "2 problems" in result.stderr
+    (tmp_path / "evidence.yaml").write_text("prior: low\n")
+    (tmp_path / "bad.yaml").write_text(f"detection: {{evidence_file: {tmp_path / 'evidence.yaml'}}}\n")
+    result = run("replay", day, "--policies", policies, "--settings", tmp_path / "bad.yaml")
+    assert f"{tmp_path / 'evidence.yaml'}:1:8: prior: must hold keys and values" in result.stderr
 
 
 def test_a_drill_tells_when_each_level_came_and_whom_it_touched(tmp_path):

@@ -47,9 +47,9 @@ class Scribe(NamedTuple):
         """One line with its newline."""
         head, raw, caller = taken
         body = orjson.loads(raw) if raw else None
-        outlined = body is not None and not self.bodies
-        if outlined:
-            body = outline(body)
+        outlined = False
+        if body is not None and not self.bodies:
+            body, outlined = outline(body), True
         said: dict[str, Any] = {
             "at": record.at,
             "duration_s": record.total_s,
