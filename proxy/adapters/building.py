@@ -204,7 +204,7 @@ def demo_settings(settings: Settings) -> Settings:
 
 
 def limit_store(settings: Settings, key: bytes, log: structlog.typing.FilteringBoundLogger) -> LimitStore:
-    """Where limits are counted. Redis is connected to when first used, and may be down."""
+    """Where limits are counted. Redis may be down."""
     state = settings.state
     if state.kind == "memory":
         return MemoryStore(max_keys=state.max_keys, lease_ttl_s=LEASE_TTL_S)

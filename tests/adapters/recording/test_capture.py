@@ -113,16 +113,7 @@ def test_texts_are_recorded_only_when_asked_for(tmp_path):
     content = body["messages"][0]["content"]
     assert (len(content), len(content.encode())) == (len("Is \u2713 my secret plan good?"), len("Is \u2713 my secret plan good?".encode()))
     assert "secret" not in content
-
-
-def test_a_line_without_its_texts_says_so(tmp_path):
-    for bodies in (True, False):
-        capture = Capture(tmp_path / f"{bodies}.jsonl", Scribe(bodies))
-        one(capture, record(1))
-        one(capture, record(2, at=AT + 1), head("/v1/models", method="GET"), b"")
-        capture.close()
-    assert [one.outlined for one in read(tmp_path / "True.jsonl")] == [False, False]
-    assert [one.outlined for one in read(tmp_path / "False.jsonl")] == [True, False]  # there was no text to leave out
+    assert [one.outlined for one in read(tmp_path / "t.jsonl")] == [True]
 
 
 def test_what_was_refused_got_no_response_and_what_carries_no_body_has_none(tmp_path):
