@@ -157,6 +157,16 @@ def test_a_drill_tells_when_each_level_came_and_whom_it_touched(tmp_path):
     }
 
 
+def test_what_a_drill_cannot_be_is_told_by_its_options(tmp_path):
+    result = run("drill", "--rate", -1, "--honest", -1, "--honest-days", 99, "--policies", folder(tmp_path / "p"))
+    assert result.stderr.splitlines() == [
+        "--rate: -1.0 is out of range; choose 0.01 to 100000",
+        "--honest: -1 is out of range; choose 0 to 100000",
+        "--honest-days: 99 is out of range; choose 0 to 30",
+        "3 problems",
+    ]
+
+
 def test_every_problem_of_a_drill_is_told_at_once(tmp_path):
     result = run("drill", "--kind", "theft", "--dilution", 0, "--days", 0, "--policies", folder(tmp_path / "p"))
     assert result.exit_code == 2
