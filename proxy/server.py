@@ -24,6 +24,7 @@ from proxy.adapters.building import Outward, build_parts, demo_settings, limit_s
 from proxy.adapters.demo.app import demo_app
 from proxy.adapters.following import Certified, Following
 from proxy.adapters.prometheus import Metrics, Sample
+from proxy.adapters.redis_store import RedisStore
 from proxy.adapters.telemetry import samples
 from proxy.adapters.traffic.forwarded import edge_claims
 from proxy.adapters.traffic.listener import Listener
@@ -197,13 +198,15 @@ class Server:
         )  # fmt: skip
 
     def _follow(self) -> None:
-        """Follow every file that may change, each in a task of its own."""
+        """Follow every file that may change, each in a task of its own, and whatever else is looked after."""
         certified: dict[str, Certified] = {"certificates": self.listener} | {
             f"certificates of {upstream.name}": upstream for upstream in self.upstreams
         }
         self._following = following = Following(self.parts, certified, self.log)
         following.look_at_days()
         self._spawn(self.metrics.watch_lag())
+        if isinstance(self.store, RedisStore):
+            self._spawn(self.store.greet())
         if self.parts.detector is not None:
             self._spawn(self._sweep(self.parts.detector))
         if self.settings.watch:

@@ -211,7 +211,7 @@ class Capture(Section):
     file: Path | None = Field(None, description="Trace file to write, compressed if it ends with .gz; a line comes caps.body_s late.")
     percent: float = Field(100.0, gt=0, le=100, description="Share of accounts recorded, stable by account.")
     max_bytes: Bytes = Field(1024 * 1024 * 1024, description="Recording stops at this size.")
-    bodies: bool = Field(False, description="Record texts too. Without it a body keeps its shape, and texts become their lengths.")
+    bodies: bool = Field(False, description="Record texts too, as `calibrate` needs. Otherwise texts become their lengths.")
 
 
 class Detection(Section):

@@ -137,7 +137,9 @@ def _tags(value: object) -> tuple[str, ...]:
         tags = [item for item in items if isinstance(item, str) and _TAG.match(item)]
         if len(tags) == len(items):
             return tuple(dict.fromkeys(tags))
-    raise ValueError(f"{_shown(value)} isn't a list of tags; write at most {_MOST_TAGS} words of letters, digits and _.:/-")
+    raise ValueError(
+        f"{_shown(value)} isn't a list of tags; write at most {_MOST_TAGS} words of letters, digits and _.:/-, in CSV with ; between them"
+    )
 
 
 def _shown(value: object) -> str:

@@ -167,7 +167,9 @@ def _evidence(given: Detection) -> EvidenceTable | None:
     """The shipped evidence, with the operator's overrides; None when detection is switched off."""
     if not given.enabled:
         return None
-    return shipped_evidence(_bytes_of(given.evidence_file, "detection.evidence_file") if given.evidence_file else None)
+    if given.evidence_file is None:
+        return shipped_evidence()
+    return shipped_evidence(_bytes_of(given.evidence_file, "detection.evidence_file"), str(given.evidence_file))
 
 
 def _bank(given: Detection) -> QuestionBank | None:
@@ -202,7 +204,7 @@ def demo_settings(settings: Settings) -> Settings:
 
 
 def limit_store(settings: Settings, key: bytes, log: structlog.typing.FilteringBoundLogger) -> LimitStore:
-    """Where limits are counted. Redis is connected to when first used, and may be down."""
+    """Where limits are counted. Redis may be down."""
     state = settings.state
     if state.kind == "memory":
         return MemoryStore(max_keys=state.max_keys, lease_ttl_s=LEASE_TTL_S)

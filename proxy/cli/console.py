@@ -50,10 +50,15 @@ def tell(text: str = "", *, style: str = "") -> None:
     out.print(printable(text), markup=False, style=style)
 
 
-def warn_of_empty(trace: Path, exchanges: int) -> None:
-    """Say on standard error that recorded traffic holds nothing: whoever reads "0 of 0" would take it for an answer."""
+def warn_of_gaps(trace: Path, exchanges: int, outlined: int) -> None:
+    """Say on standard error that recorded traffic holds nothing, or no texts: whoever reads "0 of 0" would take it for an answer."""
     if not exchanges:
         err.print(printable(f"{trace}: no exchange in it; a running proxy records each one caps.body_s after it began"), markup=False)
+    if outlined:
+        what = (
+            f"{outlined:,} of {exchanges:,} exchanges were recorded without their texts: no pattern and no shared text can be found in them"
+        )
+        err.print(printable(f"{trace}: {what}; capture.bodies: true records texts"), markup=False)
 
 
 def tell_json(value: Any) -> None:

@@ -11,9 +11,9 @@ from proxy.detection.text.bank import QuestionBank
 from proxy.detection.text.intent import Intents, load_intents
 
 
-def shipped_evidence(override: bytes | None = None) -> EvidenceTable:
-    """The shipped evidence table, with an operator's override merged over it."""
-    return load_evidence((files("proxy.detection") / "evidence.yaml").read_bytes(), override)
+def shipped_evidence(override: bytes | None = None, file: str = "override") -> EvidenceTable:
+    """The shipped evidence table, with an operator's override merged over it, which problems name by its `file`."""
+    return load_evidence((files("proxy.detection") / "evidence.yaml").read_bytes(), override, file)
 
 
 def shipped_intents() -> Intents:

@@ -41,7 +41,7 @@ class Contrast:
 
     def __init__(self, before: Replayer, after: Replayer) -> None:
         self._before, self._after = before, after
-        self.exchanges = 0
+        self.exchanges = self.outlined = 0
         self.switches: dict[tuple[Fate, Fate], Switch] = {}
         self.accounts: set[str] = set()
         """Accounts for which anything differs."""
@@ -51,6 +51,7 @@ class Contrast:
     def step(self, recorded: Recorded) -> None:
         """Judge one exchange twice."""
         self.exchanges += 1
+        self.outlined += recorded.outlined
         before, after = self._before.step(recorded), self._after.step(recorded)
         for rule in set(after.shadow).difference(before.shadow):
             _count(self.shadow, rule, recorded)
@@ -90,6 +91,7 @@ def contrast_dict(contrast: Contrast) -> dict[str, Any]:
     """Everything, for JSON."""
     return {
         "exchanges": contrast.exchanges,
+        "without_texts": contrast.outlined,
         "different": sum(switch.exchanges for switch in contrast.switches.values()),
         "accounts": len(contrast.accounts),
         "switches": [

@@ -116,7 +116,12 @@ def of_replayed(replayed: Replayed) -> Inquiry:
         raise ConfigError([Problem("request", recorded.line, 1, "", what, "see method, path and body")])
     account = dict(recorded.account.sources)
     sources = {name: _source(name, account, recorded.account) for name in decision.facts}
-    return Inquiry(decision.facts, sources, recorded.at, decision.held.standings)
+    notes = (
+        ("the line was recorded without its texts, so that no pattern can match (capture.bodies records them)",)
+        if recorded.outlined
+        else ()
+    )
+    return Inquiry(decision.facts, sources, recorded.at, decision.held.standings, notes)
 
 
 def of_record(record: Mapping[str, Any], ruleset: Ruleset, now: float) -> Inquiry:

@@ -58,6 +58,8 @@ class Recorded(NamedTuple):
     campaign: str = ""
     filler: bool = False
     """Ordinary traffic that a campaign mixes in: no part of its volume."""
+    outlined: bool = False
+    """Of the body's texts only the lengths were recorded: whoever judges by words sees none, which doesn't mean that there were none."""
 
 
 _OPENED_AT: Final = Account._fields.index("opened_at")
@@ -123,7 +125,7 @@ def read_document(document: Mapping[str, Any], number: int, faults: Faults) -> R
         number, at, _number(document["duration_s"], "duration_s", LATEST_AT, faults), _address(document["client_ip"], faults), account,
         _word(document["method"], "method", faults), path.partition("?")[0], _headers(document.get("headers"), faults), body,
         _response(document.get("response"), faults), _label(document.get("x_label")), _label(document.get("x_campaign")),
-        document.get("x_filler") is True,
+        document.get("x_filler") is True, document.get("x_outlined") is True,
     )  # fmt: skip
     return recorded if len(faults) == before else None
 

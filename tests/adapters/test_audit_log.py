@@ -224,11 +224,12 @@ FULL_DISK = """
 import resource, sys, time
 from pathlib import Path
 from proxy.adapters.audit_log import AuditLog, FileSink, verify_log
+from proxy.adapters.telemetry.log import logger
 from proxy.audit.chain import chain_key
 from proxy.audit.record import Record
 key = chain_key(b"secret")
 path = Path(sys.argv[1])
-log = AuditLog(FileSink(path, key))
+log = AuditLog(FileSink(path, key), log=logger("json", "info"))
 hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
 for number in range(50):
@@ -248,7 +249,8 @@ print("sound")
 
 def test_a_disk_that_refuses_is_tried_again_and_nothing_is_lost_or_doubled(path):
     run = subprocess.run([sys.executable, "-c", FULL_DISK, str(path)], capture_output=True, text=True, check=False, timeout=60)
-    assert (run.stdout, run.stderr) == ("sound\n", "")
+    assert run.stdout == "sound\n", run.stderr
+    assert [orjson.loads(line)["event"] for line in run.stderr.splitlines()] == ["records not written", "records written again"]
 
 
 KILLED = """

@@ -52,6 +52,21 @@ def test_a_lost_store_is_neither_unlimited_nor_a_refusal_for_all(fragile, loss):
     asyncio.run(scenario())
 
 
+def test_a_store_that_was_never_there_is_known_to_be_lost_before_anyone_asks(fragile):
+    async def scenario():
+        async with store(fragile) as opened:
+            await opened.greet()
+            assert not opened.degraded
+        fragile.kill()
+        async with store(fragile) as opened:
+            await opened.greet()
+            assert (opened.degraded, opened.failures) == (True, 1)
+            fragile.start()
+            await until(lambda: not opened.degraded)
+
+    asyncio.run(scenario())
+
+
 def test_a_store_that_was_never_there_limits_all_the_same(fragile):
     async def scenario():
         fragile.kill()

@@ -57,9 +57,10 @@ def test_what_is_labelled_as_an_attack_is_left_out(tmp_path):
         ([line(AT)], ("--false-positives", "0.5"), "choose above 0"),
         ([line(AT, x_label="attack:math")], (), "no exchange"),
         ([], (), "no exchange"),
+        ([line(AT), line(AT + 1, x_outlined=True)], (), "t.jsonl:2: was recorded without its texts"),
         ([line(AT), line(AT - 5)], (), "earlier than the line before"),
     ],
-    ids=["no budget", "half of all", "only attacks", "empty", "unsorted"],
+    ids=["no budget", "half of all", "only attacks", "empty", "without texts", "unsorted"],
 )
 def test_what_cannot_be_used_is_told_and_nothing_is_written(tmp_path, content, more, expected):
     out = tmp_path / "o.yaml"

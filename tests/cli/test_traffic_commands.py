@@ -98,6 +98,20 @@ def test_an_empty_trace_is_a_trace_and_is_said_to_be_empty(tmp_path):
     assert "no exchange" not in run("replay", one, "--policies", policies).stderr + run("diff", policies, policies, "--trace", one).stderr
 
 
+def test_traffic_without_texts_is_said_to_show_no_pattern_and_no_shared_text(tmp_path):
+    policies, day = (
+        folder(tmp_path / "p"),
+        trace(tmp_path / "t.jsonl", [line(), line(AT + 1, x_outlined=True), line(AT + 2, x_outlined=True)]),
+    )
+    said = "2 of 3 exchanges were recorded without their texts"
+    assert said in run("replay", day, "--policies", policies).stderr
+    assert said in run("diff", policies, policies, "--trace", day).stderr
+    assert told("replay", day, "--policies", policies)["without_texts"] == 2
+    assert told("diff", policies, policies, "--trace", day)["traffic"]["without_texts"] == 2
+    assert told("explain", policies, day, "--line", 1)["notes"] == []
+    assert "without its texts" in told("explain", policies, day, "--line", 2)["notes"][0]
+
+
 @pytest.mark.parametrize("missing", ["t.jsonl", ".", "pipe"])
 def test_what_is_no_file_is_told_not_waited_for(tmp_path, missing):
     os.mkfifo(tmp_path / "pipe")
@@ -119,6 +133,10 @@ def test_settings_name_databases_and_evidence(tmp_path):
     result = run("replay", day, "--policies", policies, "--settings", tmp_path / "bad.yaml")
     assert result.exit_code == 2
     assert "2 problems" in result.stderr
+    (tmp_path / "evidence.yaml").write_text("prior: low\n")
+    (tmp_path / "bad.yaml").write_text(f"detection: {{evidence_file: {tmp_path / 'evidence.yaml'}}}\n")
+    result = run("replay", day, "--policies", policies, "--settings", tmp_path / "bad.yaml")
+    assert f"{tmp_path / 'evidence.yaml'}:1:8: prior: must hold keys and values" in result.stderr
 
 
 def test_a_drill_tells_when_each_level_came_and_whom_it_touched(tmp_path):
@@ -137,6 +155,16 @@ def test_a_drill_tells_when_each_level_came_and_whom_it_touched(tmp_path):
     assert {campaign["campaign"] for campaign in replayed["labelled"]["campaigns"]} == {
         campaign["campaign"] for campaign in said["campaigns"]
     }
+
+
+def test_what_a_drill_cannot_be_is_told_by_its_options(tmp_path):
+    result = run("drill", "--rate", -1, "--honest", -1, "--honest-days", 99, "--policies", folder(tmp_path / "p"))
+    assert result.stderr.splitlines() == [
+        "--rate: -1.0 is out of range; choose 0.01 to 100000",
+        "--honest: -1 is out of range; choose 0 to 100000",
+        "--honest-days: 99 is out of range; choose 0 to 30",
+        "3 problems",
+    ]
 
 
 def test_every_problem_of_a_drill_is_told_at_once(tmp_path):

@@ -32,11 +32,11 @@ def sample(proxy: Running, name: str) -> list[float]:
     return [float(value) for value in re.findall(rf"^{name}(?:{{.*}})? (\S+)$", page(proxy, "/metrics"), re.MULTILINE)]
 
 
-def told(proxy: Running, event: str, what: str) -> list[dict[str, Any]]:
+def told(proxy: Running, event: str, what: str | None) -> list[dict[str, Any]]:
     return [line for line in proxy.events if line["event"] == event and line.get("what") == what]
 
 
-def eventually(proxy: Running, event: str, what: str) -> dict[str, Any]:
+def eventually(proxy: Running, event: str, what: str | None) -> dict[str, Any]:
     tick = threading.Event()
     for _ in range(3000):
         if found := told(proxy, event, what):
@@ -53,6 +53,13 @@ def test_an_expired_waiver_is_loud(serve):
     assert ready["ready"] is True
     assert "w.gone has expired and does nothing any more" in ready["warnings"]
     assert sample(proxy, "tosproxy_policy_expired") == [1.0]
+
+
+def test_a_shared_store_that_was_never_there_is_told_before_anyone_asks(serve):
+    proxy = serve(state={"kind": "redis", "url": "redis://127.0.0.1:9/0"}, identity={"digest_key": "0123456789abcdef"})
+    assert eventually(proxy, "limit_store_lost", None)["level"] == "warning"
+    assert "the shared limit store is lost; limits are decided here alone" in json.loads(page(proxy, "/readyz"))["warnings"]
+    assert sample(proxy, "tosproxy_limit_store_degraded") == [1.0]
 
 
 def test_a_file_that_goes_bad_while_it_is_in_use_is_told_as_such(serve, tmp_path: Path):

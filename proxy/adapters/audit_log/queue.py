@@ -139,6 +139,8 @@ class AuditLog:
                     return
                 self._closing.wait(_RETRY_S)
             else:
+                if self.failing and self._log is not None:
+                    self._log.info("records written again")
                 self.failing = False
                 self.written += len(batch)
                 return

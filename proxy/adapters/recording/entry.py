@@ -47,9 +47,10 @@ class Scribe(NamedTuple):
         """One line with its newline."""
         head, raw, caller = taken
         body = orjson.loads(raw) if raw else None
+        outlined = False
         if body is not None and not self.bodies:
-            body = outline(body)
-        said = {
+            body, outlined = outline(body), True
+        said: dict[str, Any] = {
             "at": record.at,
             "duration_s": record.total_s,
             "client_ip": caller.ip,
@@ -60,6 +61,8 @@ class Scribe(NamedTuple):
             "body": body,
             "response": _response(record),
         }
+        if outlined:
+            said["x_outlined"] = True
         return orjson.dumps(said, option=orjson.OPT_APPEND_NEWLINE)
 
     def _headers(self, headers: Sequence[tuple[str, str]], caller: Caller) -> list[tuple[str, str]]:

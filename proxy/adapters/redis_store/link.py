@@ -104,6 +104,19 @@ class RedisLink:
         self._in_a_row = 0
         return reply
 
+    async def greet(self) -> None:
+        """Ask the server for a sign of life before any request needs it: one that gives none is lost at once, and said to be.
+
+        A wrong address or password would otherwise show only after some requests, long after the proxy was found to be well.
+        """
+        execute: Callable[..., Awaitable[object]] = self._redis.execute_command
+        try:
+            async with asyncio.timeout(_PROBE_BUDGET_S):
+                await execute("PING")
+        except Exception as error:  # noqa: BLE001  whatever it is, no request had better wait for it
+            self.failures += 1
+            self._lose(error)
+
     async def close(self) -> None:
         """Stop probing and release the connections."""
         if self._prober is not None:
@@ -124,11 +137,16 @@ class RedisLink:
             return
         self._failed_at = asyncio.get_running_loop().time()
         self._in_a_row += 1
-        if self._in_a_row >= _FAILURES_TO_LOSE and not self.lost:
-            self.lost = True
-            if self._log is not None:
-                self._log.warning("limit_store_lost", reason=type(error).__name__)
-            self._prober = asyncio.get_running_loop().create_task(self._regain(), name="limit-store-probe")
+        if self._in_a_row >= _FAILURES_TO_LOSE:
+            self._lose(error)
+
+    def _lose(self, error: Exception) -> None:
+        if self.lost:
+            return
+        self.lost = True
+        if self._log is not None:
+            self._log.warning("limit_store_lost", reason=type(error).__name__)
+        self._prober = asyncio.get_running_loop().create_task(self._regain(), name="limit-store-probe")
 
     async def _regain(self) -> None:
         while self.lost:

@@ -68,6 +68,7 @@ class RedisStore:
         `lease_ttl_s` is how long leases outlive a process that dies. See also `MemoryStore`.
         """
         self._link = RedisLink(url, budget_s=budget_s, probe=self._reconcile, log=log)
+        self.greet = self._link.greet
         self._name_key = hashlib.sha256(secret).digest()
         self._replicas = replicas
         self._on_loss = on_loss

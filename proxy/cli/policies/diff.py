@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from proxy.adapters.recording import TraceFile
-from proxy.cli.console import FINDINGS, AsJson, problems_told, some, table, tell, tell_json, warn_of_empty
+from proxy.cli.console import FINDINGS, AsJson, problems_told, some, table, tell, tell_json, warn_of_gaps
 from proxy.cli.inputs.folders import Opened, open_both
 from proxy.cli.inputs.offline import SettingsFile, open_offline
 from proxy.cli.inputs.progress import following
@@ -47,7 +47,7 @@ def diff(
         changes = compare(before.ruleset, after.ruleset)
         contrast = _replayed(trace, before, after, settings_file) if trace is not None else None
     if trace is not None and contrast is not None:
-        warn_of_empty(trace, contrast.exchanges)
+        warn_of_gaps(trace, contrast.exchanges, contrast.outlined)
     if as_json_:
         tell_json(_as_dict(before, after, changes, contrast))
     else:

@@ -63,7 +63,8 @@ def calibrate(
     """Measure on your own honest traffic how often it looks like distillation, and write that as an override of the evidence.
 
     The traffic is put through the detector twice, everything served: first for the rates, then, judged by them, for the thresholds.
-    Thresholds are never set below the shipped ones. Lines labelled as attacks (x_label) are left out.
+    Thresholds are never set below the shipped ones. Lines labelled as attacks (x_label) are left out. The traffic must have been recorded
+    with its texts (capture.bodies).
 
     Exit code 0: done. 2: the trace, the policies or the settings can't be used; then nothing is written.
 
@@ -127,6 +128,9 @@ class _Pass:
             if recorded.label.partition(":")[0] not in _HONEST:
                 self.left_out += 1
                 continue
+            if recorded.outlined:  # its rates would be far below the truth, and honest accounts pay for that
+                what = "was recorded without its texts, so that nothing can be learned of what honest accounts ask for and share"
+                raise unusable(f"{self._file.name}:{recorded.line}", what, "record with capture.bodies: true")
             self.first_at = self.first_at or recorded.at
             self.last_at = recorded.at
             self.exchanges += 1

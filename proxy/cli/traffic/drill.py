@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from math import inf
 from pathlib import Path
 from typing import IO, Annotated, Any, Final, cast
@@ -25,11 +25,14 @@ from proxy.drill.plan import KINDS, DrillPlan, planned_volume, sources
 from proxy.drill.rota import DAY_S
 from proxy.drill.timeline import LEVELS, CampaignTimeline, HonestKind, Timeline
 from proxy.drill.trace import to_trace_line
+from proxy.errors import ConfigError, Problem
 from proxy.replay.rehearsal import Rehearsal
 from proxy.replay.showing.labelled import campaign_dict
 
 _USUAL: Final = DrillPlan()
 _EVERY: Final = 256
+_OPTIONS: Final = {"requests_per_account_per_day": "rate", "honest_accounts": "honest"}
+"""Options that aren't called by their field of the plan."""
 
 
 def register(app: typer.Typer) -> None:
@@ -65,10 +68,11 @@ def drill(
     Example: tos-proxy drill --kind reasoning-harvest --accounts 1000 --rate 26 --dilution 0.1
     """
     with problems_told():
-        plan = DrillPlan(
-            kind=kind, accounts=accounts, requests_per_account_per_day=rate, dilution=dilution, paraphrase=paraphrase, pacing=pacing,
-            rotation=rotation, one_network=one_network, days=days, honest_accounts=honest, honest_days=honest_days, seed=seed,
-        )  # fmt: skip
+        with _by_option():
+            plan = DrillPlan(
+                kind=kind, accounts=accounts, requests_per_account_per_day=rate, dilution=dilution, paraphrase=paraphrase, pacing=pacing,
+                rotation=rotation, one_network=one_network, days=days, honest_accounts=honest, honest_days=honest_days, seed=seed,
+            )  # fmt: skip
         offline = open_offline(settings_file)
         ruleset = open_folder(policies).ruleset
         timeline, exchanges = _run(plan, Rehearsal(ruleset, offline.decider()), write)
@@ -76,6 +80,16 @@ def drill(
         tell_json(_as_dict(timeline, exchanges, ruleset.revision))
     else:
         _tell(plan, timeline, exchanges)
+
+
+@contextmanager
+def _by_option() -> Iterator[None]:
+    """Tell a plan's problems by the options that people write."""
+    try:
+        yield
+    except ConfigError as error:
+        names = ((_OPTIONS.get(problem.path, problem.path.replace("_", "-")), problem) for problem in error.problems)
+        raise ConfigError([Problem(f"--{name}", 0, 0, "", problem.what, problem.fix) for name, problem in names]) from None
 
 
 def _run(plan: DrillPlan, judge: Judge, write: Path | None) -> tuple[Timeline, int]:

@@ -11,7 +11,7 @@ import orjson
 import typer
 
 from proxy.adapters.recording import TraceFile
-from proxy.cli.console import AsJson, problems_told, tell_json, warn_of_empty
+from proxy.cli.console import AsJson, problems_told, tell_json, warn_of_gaps
 from proxy.cli.inputs.folders import open_folder
 from proxy.cli.inputs.offline import Offline, SettingsFile, open_offline
 from proxy.cli.inputs.progress import following
@@ -52,7 +52,7 @@ def replay(
         offline = open_offline(settings_file)
         ruleset = open_folder(policies).ruleset
         told, elapsed_s = _run(trace, offline, ruleset, out_file, observe=observe)
-    warn_of_empty(trace, told.exchanges)
+    warn_of_gaps(trace, told.exchanges, told.outlined)
     if as_json_:
         tell_json(told.as_dict(elapsed_s))
     elif summary or out_file is None:

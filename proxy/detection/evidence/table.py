@@ -21,6 +21,26 @@ LEVELS: Final = 4
 _Rate = Annotated[float, Field(gt=0.0, le=1.0)]
 
 
+_SHAPE: Final = "write it as the file of `tos-proxy calibrate` does"
+_TOLD: Final = {
+    "missing": ("is missing", "add it"),
+    "model_type": ("must hold keys and values", _SHAPE),
+    "dict_type": ("must hold keys and values", _SHAPE),
+    "list_type": ("must be a list", _SHAPE),
+    "string_type": ("must be a text", "put it in quotes"),
+    "bool_type": ("must be true or false", ""),
+    "bool_parsing": ("must be true or false", ""),
+    "int_type": ("must be a whole number", "write it in digits"),
+    "int_parsing": ("must be a whole number", "write it in digits"),
+    "float_type": ("must be a number", "write it in digits"),
+    "float_parsing": ("must be a number", "write it in digits"),
+    "greater_than": ("must be above {gt:g}", ""),
+    "greater_than_equal": ("must be at least {ge:g}", ""),
+    "less_than": ("must be below {lt:g}", ""),
+    "less_than_equal": ("must be at most {le:g}", ""),
+}
+"""Kinds of error: what is wrong, and what to write."""
+
 _Lines = dict[Path, tuple[str, int, int]]
 """File, line and column by path."""
 
@@ -114,12 +134,12 @@ class EvidenceTable:
         return entry[1][place - 1].log10 if place else 0.0
 
 
-def load_evidence(content: bytes, override: bytes | None = None, name: str = "evidence.yaml") -> EvidenceTable:
-    """The table of a file, with an operator's override merged over it key by key. Raises ConfigError with every fault."""
+def load_evidence(content: bytes, override: bytes | None = None, file: str = "override", name: str = "evidence.yaml") -> EvidenceTable:
+    """The table of a file, with an operator's override merged over it key by key. Raises ConfigError with every fault of `name` and `file`."""
     problems: list[Problem] = []
     data, lines = _read(content, name, problems)
     if override is not None:
-        over, over_lines = _read(override, "override", problems)
+        over, over_lines = _read(override, file, problems)
         data = _merged(data, over)
         lines |= over_lines
     if problems:
@@ -158,12 +178,16 @@ def _merged(base: Any, over: Any) -> Any:
 
 
 def _problem(fault: Any, lines: _Lines, name: str) -> Problem:
-    return _located(lines, tuple(fault["loc"]), name, str(fault["msg"]))
+    path, kind = tuple(fault["loc"]), fault["type"]
+    if kind == "extra_forbidden":
+        return _located(lines, path, name, "unknown key", f"remove it, or {_SHAPE}")
+    what, fix = _TOLD.get(kind, (str(fault["msg"]), ""))
+    return _located(lines, path, name, what.format(**fault.get("ctx", {})), fix)
 
 
-def _located(lines: _Lines, path: Path, name: str, what: str) -> Problem:
+def _located(lines: _Lines, path: Path, name: str, what: str, fix: str = "") -> Problem:
     shown = ".".join(map(str, path))
     while path and path not in lines:
         path = path[:-1]
     file, line, column = lines.get(path, (name, 0, 0))
-    return Problem(file, line, column, shown, what)
+    return Problem(file, line, column, shown, what, fix)

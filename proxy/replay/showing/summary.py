@@ -16,7 +16,7 @@ class Summary:
     """Counts replayed exchanges. `observed`: everything was served, whatever policy said."""
 
     def __init__(self, *, observed: bool = False) -> None:
-        self.exchanges = 0
+        self.exchanges = self.outlined = 0
         self.outcomes: Counter[str] = Counter()
         self.rules: Counter[tuple[str, str]] = Counter()
         """By outcome and rule."""
@@ -30,6 +30,7 @@ class Summary:
     def add(self, replayed: Replayed) -> None:
         """Count one exchange."""
         self.exchanges += 1
+        self.outlined += replayed.recorded.outlined
         self.outcomes[replayed.outcome] += 1
         if replayed.rule:
             self.rules[replayed.outcome, replayed.rule] += 1
@@ -50,6 +51,7 @@ class Summary:
         """Everything, for JSON."""
         said: dict[str, Any] = {
             "exchanges": self.exchanges,
+            "without_texts": self.outlined,
             "exchanges_per_second": self.exchanges / max(elapsed_s, 1e-9),
             "outcomes": dict(self.outcomes),
             "rules": [{"outcome": outcome, "rule": rule, "exchanges": count} for (outcome, rule), count in self.rules.most_common()],

@@ -113,6 +113,7 @@ def test_texts_are_recorded_only_when_asked_for(tmp_path):
     content = body["messages"][0]["content"]
     assert (len(content), len(content.encode())) == (len("Is \u2713 my secret plan good?"), len("Is \u2713 my secret plan good?".encode()))
     assert "secret" not in content
+    assert [one.outlined for one in read(tmp_path / "t.jsonl")] == [True]
 
 
 def test_what_was_refused_got_no_response_and_what_carries_no_body_has_none(tmp_path):

@@ -71,6 +71,27 @@ def test_a_faulty_table_is_refused_with_the_place(fault, line, told):
     assert any(problem.line == line and told in problem.path for problem in caught.value.problems), caught.value.problems
 
 
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("- a", "o.yaml:1:1: must hold keys and values; write it as"),
+        ("prior: low", "o.yaml:1:8: prior: must hold keys and values; write it as"),
+        ("prior: {log10_odds: low}", "o.yaml:1:21: prior.log10_odds: must be a number; write it in digits"),
+        ("prior: {log10_odds: 2}", "o.yaml:1:21: prior.log10_odds: must be at most 0"),
+        ("half_life_h: 0", "o.yaml:1:14: half_life_h: must be above 0"),
+        ("half_life: 3", "o.yaml:1:12: half_life: unknown key; remove it, or write it as"),
+        ("levels: {}", "o.yaml:1:9: levels: must be a list; write it as"),
+        ("families: {b: {cap: 1, means: m}}", "o.yaml:1:15: families.b.source: is missing; add it"),
+        ("measures: {a.x: {family: b}}", "o.yaml:1:26: measures.a.x.family: unknown family b"),
+        ("prior: [", "o.yaml:2:1: not YAML"),
+    ],
+)
+def test_an_override_is_told_by_its_file_and_what_to_write(override, told):
+    with pytest.raises(ConfigError) as caught:
+        load_evidence(SMALL.encode(), f"{override}\n".encode(), "o.yaml")
+    assert [str(problem)[: len(told)] for problem in caught.value.problems] == [told]
+
+
 def test_unreadable_bytes_are_refused():
     for content in (b"a: [", b"\xff\xfe", b"- 1", b""):
         with pytest.raises(ConfigError):
