@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files
 
 from proxy.detection.config import DetectionConfig
@@ -16,8 +17,9 @@ def shipped_evidence(override: bytes | None = None, file: str = "override") -> E
     return load_evidence((files("proxy.detection") / "evidence.yaml").read_bytes(), override, file)
 
 
+@cache
 def shipped_intents() -> Intents:
-    """The shipped pattern files, compiled."""
+    """The shipped pattern files, compiled once: nothing of them changes."""
     folder = files("proxy.detection") / "patterns"
     return load_intents({file.name: file.read_bytes() for file in folder.iterdir() if file.name.endswith(".yaml")})
 
