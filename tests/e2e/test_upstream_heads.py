@@ -41,14 +41,19 @@ def test_a_status_that_is_no_answer_never_reaches_the_client(front, code):
     assert b'"code":"upstream_protocol"' in answer
 
 
+def _told_within_a_limit(front, answer: bytes) -> bytes:
+    """What a caller gets, in lower case, whose limit has four requests left after this one."""
+    limits = "limits:\n  - {id: limits.requests, per: [account.id], count: requests, rate: 5/1h}\n"
+    proxy = front(lambda connection, request: connection.sendall(answer) is None, policies={**OPEN, "l.yaml": limits})
+    return proxy.post(headers=(b"authorization: Bearer k",)).lower()
+
+
 def test_what_we_say_in_an_answers_head_is_not_contradicted_by_the_upstream(front):
     head = (
         b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nX-Tosproxy-Decision: forged\r\nx-ratelimit-remaining-requests: 9999\r\n"
         b"x-request-id: req-1\r\ncontent-length: 2\r\n\r\n{}"
     )
-    limits = "limits:\n  - {id: limits.requests, per: [account.id], count: requests, rate: 5/1h}\n"
-    proxy = front(lambda connection, request: connection.sendall(head) is None, policies={**OPEN, "l.yaml": limits})
-    told = proxy.post(headers=(b"authorization: Bearer k",)).lower()
+    told = _told_within_a_limit(front, head)
     assert b"x-request-id: req-1\r\n" in told
     assert b"x-ratelimit-remaining-requests: 4\r\n" in told
     assert told.count(b"x-tosproxy-decision") == told.count(b"x-ratelimit-remaining-requests") == 1
@@ -61,9 +66,7 @@ def test_a_model_endpoint_that_is_out_of_budget_is_heard_about_its_own(front):
         b"HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/json\r\nretry-after: 7\r\nx-ratelimit-remaining-requests: 0\r\n"
         b"x-ratelimit-reset-requests: 7s\r\ncontent-length: 2\r\n\r\n{}"
     )
-    limits = "limits:\n  - {id: limits.requests, per: [account.id], count: requests, rate: 5/1h}\n"
-    proxy = front(lambda connection, request: connection.sendall(head) is None, policies={**OPEN, "l.yaml": limits})
-    told = proxy.post(headers=(b"authorization: Bearer k",)).lower()
+    told = _told_within_a_limit(front, head)
     assert b"x-ratelimit-remaining-requests: 0\r\n" in told
     assert b"x-ratelimit-reset-requests: 7s\r\n" in told
     assert told.count(b"ratelimit") == 2
