@@ -83,6 +83,8 @@ class Outcome(NamedTuple):
     stripped: bool = False
     """Reasoning was taken out of the request or the answer."""
     retry_after_s: float = 0.0
+    by: str = ""
+    """The rule or limit that refused it."""
 
     @property
     def served(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -43,12 +44,18 @@ class CampaignTimeline(NamedTuple):
 
 
 class HonestKind(NamedTuple):
-    """Honest accounts of one kind: how many there were, how many reached each level, how many requests were refused."""
+    """Honest accounts of one kind: how many there were, and how many reached each level."""
 
     kind: str
     accounts: int
     reached: tuple[int, ...]
-    refused: int
+    refused_by: Mapping[str, int]
+    """How many of their requests each rule and limit refused."""
+
+    @property
+    def refused(self) -> int:
+        """How many of their requests were refused in all."""
+        return sum(self.refused_by.values())
 
 
 @dataclass(slots=True)
@@ -70,7 +77,7 @@ class Timeline:
         self._planned = planned or {}
         self._campaigns: dict[str, _Campaign] = {}
         self._honest: dict[str, dict[str, int]] = {}
-        self._refused: dict[str, int] = {}
+        self._refused: dict[str, Counter[str]] = {}
 
     def add(self, decided: Decided) -> None:
         """Count one decision."""
@@ -79,7 +86,9 @@ class Timeline:
         if not exchange.campaign:
             highest = self._honest.setdefault(exchange.label, {})
             highest[holder] = max(level, highest.get(holder, 0))
-            self._refused[exchange.label] = self._refused.get(exchange.label, 0) + (not outcome.served)
+            refused = self._refused.setdefault(exchange.label, Counter())
+            if not outcome.served:
+                refused[outcome.by] += 1
             return
         campaign = self._campaigns.get(exchange.campaign) or self._campaigns.setdefault(exchange.campaign, _Campaign(exchange.at))
         if outcome.signals.campaign and not campaign.candidate_at:

@@ -32,10 +32,11 @@ class Rehearsal:
         if decision.allowed:
             self._flying[id(exchange)] = decision, self.decider.watch(decision, seen, at)
             return Outcome(SERVED_STATUS, decision.signals, stripped)
-        denied = decision.held.denied
-        status = REFUSED_STATUS if decision.refusal is not None else LIMITED_STATUS
+        refusal, denied = decision.refusal, decision.held.denied
+        status = REFUSED_STATUS if refusal is not None else LIMITED_STATUS
         self.decider.turned_away(seen, status, at)
-        return Outcome(status, decision.signals, stripped, denied.retry_after_s if denied is not None else 0.0)
+        by = refusal.rule if refusal is not None else denied.limit if denied is not None else ""
+        return Outcome(status, decision.signals, stripped, denied.retry_after_s if denied is not None else 0.0, by)
 
     def end(self, exchange: Exchange, outcome: Outcome, now: float) -> None:
         """The answer to a served request came to its end."""

@@ -23,7 +23,8 @@ class Rising(Everything):
 
     def begin(self, exchange):
         if not exchange.campaign:
-            return Outcome(429 if exchange.observation.account == "a1" else 200, Signals(int(exchange.observation.account == "a1")))
+            refused = exchange.observation.account == "a1"
+            return Outcome(429 if refused else 200, Signals(int(refused)), by="limits.requests" if refused else "")
         self.seen += 1
         level = min(self.seen // 50, 4)
         return Outcome(403 if level >= 3 else 200, Signals(level, campaign="k" if level else ""), stripped=level >= 2)
@@ -49,7 +50,9 @@ def test_a_timeline_names_the_honest_accounts_that_were_touched():
     touched = [kind for kind in timeline.honest() if kind.reached[0]]
     assert len(touched) == 1
     assert touched[0].reached == (1, 0, 0, 0)
-    assert touched[0].refused > 0
+    assert set(touched[0].refused_by) == {"limits.requests"}
+    assert touched[0].refused == touched[0].refused_by["limits.requests"] > 0
+    assert all(not kind.refused_by for kind in timeline.honest() if kind.kind != touched[0].kind)
 
 
 def test_reasoning_that_was_stripped_counts_as_gone():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from math import inf
@@ -124,6 +125,7 @@ def _as_dict(timeline: Timeline, exchanges: int, revision: str) -> dict[str, Any
             "accounts": kind.accounts,
             "reached": dict(zip(map(str, LEVELS), kind.reached, strict=True)),
             "refused": kind.refused,
+            "refused_by": dict(kind.refused_by),
         }
         for kind in timeline.honest()
     ]
@@ -147,6 +149,9 @@ def _tell(plan: DrillPlan, timeline: Timeline, exchanges: int) -> None:
     tell(f"honest accounts touched: {sum(kind.reached[0] for kind in touched)} of {sound}")
     if touched:
         table(("honest kind", "accounts", *(f">= {level}" for level in LEVELS), "requests refused"), map(_honest, touched))
+        refused: Counter[str] = sum((Counter(kind.refused_by) for kind in touched), Counter())
+        if refused:
+            table(("requests of honest accounts refused by", "requests"), refused.most_common(), right=("requests",))
 
 
 def _events(campaign: CampaignTimeline) -> Iterator[tuple[float, str]]:
