@@ -159,12 +159,10 @@ def test_a_drill_tells_when_each_level_came_and_whom_it_touched(tmp_path):
 
 def test_a_drill_tells_what_refused_honest_accounts(tmp_path):
     small = ("--accounts", 2, "--rate", 5, "--honest", 3, "--honest-days", 0, "--policies", folder(tmp_path / "p"))
-    honest = told("drill", *small)["honest"]
-    assert {rule for kind in honest for rule in kind["refused_by"]} == {"limits.requests"}
-    assert all(kind["refused"] == sum(kind["refused_by"].values()) for kind in honest)
-    shown = run("drill", *small).stdout.split()
-    refused = sum(kind["refused"] for kind in honest)
-    assert shown[shown.index("limits.requests") + 1] == str(refused)
+    shown = run("drill", *small).stdout
+    kinds = [line.split() for line in shown.splitlines() if line.strip().startswith("benign:")]
+    words = shown.split()
+    assert sum(int(kind[-1]) for kind in kinds) == int(words[words.index("limits.requests") + 1]) > 0
 
 
 def test_what_a_drill_cannot_be_is_told_by_its_options(tmp_path):
