@@ -20,7 +20,7 @@ from proxy.errors import CallerError, Fault
 WRITE_BUFFER_BYTES: Final = 16 * 1024
 UNSENT_BYTES: Final = 32 * 1024
 """What the kernel takes of a stream before the client took what came before. A bound on what is under way instead (SO_SNDBUF) would bound
-the speed too: to 2 MB/s on loopback, whose packets are larger than it, and to one such buffer a round trip everywhere else."""
+the speed too: to one such buffer a round trip, and on loopback, whose packets are larger than it, to one a delayed acknowledgement."""
 BODILESS: Final = frozenset({204, 304})
 PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
 
