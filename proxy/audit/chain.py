@@ -63,7 +63,7 @@ class Verified(NamedTuple):
     lines: int
     head: Head
     first: int = 0
-    """Number of the first sound line: above 1 where older files are gone, as retention takes them. 0 when there is none."""
+    """Number of the first line, as the first sound one tells it: above 1 where older files are gone, as retention takes them. 0 without a sound one."""
 
 
 def chain_key(secret: bytes) -> ChainKey:
@@ -162,6 +162,8 @@ class _Walk:
         self._previous: str | None = None
         self._last_kind = ""
         self._sound = self._first = 0
+        self._run = 0
+        """Lines that the last finding of an unknown key stands for."""
 
     def step(self, line: bytes) -> None:
         """Judge the next line."""
@@ -173,7 +175,7 @@ class _Walk:
         if self._anchor is not None and read.number == self._anchor.number and read.mac != self._anchor.mac:
             self._find("headless", f"line {read.number} isn't the one that the head names: the log was cut before it, and written on")
         if self._next == 0:
-            self._first = read.number
+            self._first = max(read.number - self._unsure, 1)
             if read.kind != OPEN:
                 self._find("truncated", f"the log begins with line {read.number}, which isn't the first of a segment")
             self._go_on(read)
@@ -202,11 +204,21 @@ class _Walk:
         if read is None:
             self._find("malformed", "not a line of this log")
         elif not read.known_key:
-            self._find("unknown_key", "signed with a key that wasn't given")
+            self._strange()
         else:
             self._find("edited", "changed after it was written, or put in by someone without the key")
         self._unsure += 1
         self._previous, self._last_kind = None, ""
+
+    def _strange(self) -> None:
+        """Lines of a key that wasn't given are one finding while they follow each other: all lines from before a change of the key are."""
+        last = self._findings[-1] if self._findings else None
+        if last is not None and last.kind == "unknown_key" and (last.file, last.line + self._run) == (self.file, self.line):
+            self._run += 1
+            self._findings[-1] = last._replace(what=f"{self._run} lines from here on are signed with a key that wasn't given")
+        else:
+            self._run = 1
+            self._find("unknown_key", "signed with a key that wasn't given")
 
     def _forward(self, read: _Line) -> None:
         if read.number > self._next + self._unsure:

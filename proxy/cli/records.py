@@ -14,7 +14,7 @@ from proxy.adapters.prometheus import METRICS
 from proxy.adapters.secrets import read_secret
 from proxy.adapters.settings_file import located, read_settings
 from proxy.audit.chain import ChainKey, chain_key
-from proxy.cli.console import FINDINGS, AsJson, SettingsFile, problems_told, table, tell, tell_json, unusable
+from proxy.cli.console import FINDINGS, AsJson, SettingsFile, err, problems_told, table, tell, tell_json, unusable
 from proxy.cli.inputs.requests import check_log
 from proxy.errors import SETTINGS, ConfigError
 from proxy.settings import Identity
@@ -56,6 +56,8 @@ def verify(log: LogFile, settings_file: SettingsFile = None, old_key_file: OldKe
             tell(f"{finding.file}:{finding.line}: {finding.kind}: {finding.what}", style="red")
         head, since = verified.head, f", the first is line {verified.first}: older files are gone" if verified.first > 1 else ""
         tell(f"{verified.lines} lines sound, {len(verified.findings)} findings, head {head.number} {head.mac[:16]}{since}")
+    if any(finding.kind == "unknown_key" for finding in verified.findings):
+        err.print("lines of an earlier key: give its file with --old-key-file", markup=False)
     if verified.findings:
         raise typer.Exit(FINDINGS)
 

@@ -182,6 +182,29 @@ def test_lines_of_an_unknown_key_are_named_and_not_trusted():
     assert {finding.kind for finding in found} == {"unknown_key"}
 
 
+def test_lines_of_an_unknown_key_in_a_row_are_one_finding_each_row():
+    before, head = segment(GENESIS, 4)
+    other = ChainKey("k9", b"another")
+    strange = []
+    for number in range(3):
+        line, head = forge(head, "record", {"id": str(number)}, other)
+        strange.append(line)
+    after, head = segment(head, 2)
+    files = [("a", [*before, *strange]), ("b", [strange[0], *after])]
+    found = [finding[:2] for finding in verify(files, KEYS, head).findings if finding.kind == "unknown_key"]
+    assert found == [("a", len(before) + 1), ("b", 1)]
+    told = {finding.file: finding.what for finding in verify(files, KEYS, head).findings if finding.kind == "unknown_key"}
+    assert told["a"].startswith("3 lines from here on")
+    assert told["b"].startswith("signed with a key")
+
+
+def test_lines_before_the_first_sound_one_are_there_though_nobody_can_read_them():
+    strange, head = forge(GENESIS, OPEN, {}, ChainKey("k9", b"another"))
+    after, head = segment(head, 2)
+    assert verify([("a", [strange, *after])], KEYS, head).first == 1
+    assert verify([("a", after)], KEYS, head).first == 2
+
+
 def test_only_a_sound_line_can_be_gone_on_from():
     line, head = forge(GENESIS, OPEN, {}, KEY)
     assert read_head(line, KEYS) == head

@@ -72,7 +72,10 @@ def test_a_touched_line_is_told_with_its_place(place):
 def test_a_log_of_two_keys_needs_both(place):
     log = written(place)
     written(place, range(5, 9), LATER)
-    assert run("audit", "verify", log, "-s", place / "later.yaml").exit_code == 1
+    alone = run("audit", "verify", log, "-s", place / "later.yaml")
+    assert alone.exit_code == 1
+    assert alone.stdout.count("unknown_key") == 1
+    assert "--old-key-file" in alone.stderr
     assert run("audit", "verify", log, "-s", place / "later.yaml", "--old-key-file", place / "key").exit_code == 0
 
 
