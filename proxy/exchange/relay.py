@@ -152,9 +152,9 @@ async def _relay_body(outgoing: Outgoing, answer: Answer, inspector: Inspector, 
 def _own_headers(outgoing: Outgoing, status: int) -> bytes:
     """Our lines of an answer's head. What we say of budgets stays out of a refusal for the model endpoint's: clients wait by its words."""
     own = outgoing.own_headers
-    return (
-        own if status != replies.LIMITED else b"".join([line for line in own.splitlines(keepends=True) if line.startswith(b"x-tosproxy-")])
-    )
+    if status != replies.LIMITED:
+        return own
+    return b"".join([line for line in own.splitlines(keepends=True) if line.startswith(b"x-tosproxy-")])
 
 
 async def _cut(why: Cut, outgoing: Outgoing, inspector: Inspector, down: Downstream, record: Record) -> None:
