@@ -181,7 +181,9 @@ class Handler:
         record.request_bytes = len(asked.raw)
         note_call(record, asked.call)
         observation = observation_of(caller, asked.call, head.headers, self._tls_fingerprint(head, peer), record.at)
-        decision, inside = await self._decide(rules, caller, asked, observation, record.at)  # 3 the terms, 4 the budget, 5 the signals
+        decision, inside, record.unmet = await self._decide(
+            rules, caller, asked, observation, record.at
+        )  # 3 the terms, 4 the budget, 5 the signals
         record.decide_s = perf_counter() - began - asked.waited_s
         watching = Watching(world.decider, decision, observation, inside, partial(world.fault, record.id))
         await self._serve(down, Decided(head, route, asked, caller, way, decision, watching), record)
@@ -255,8 +257,8 @@ class Handler:
         call, document, strips, hide_usage, changed = decision.call, asked.document, decision.strips, False, False
         if decision.clamps:
             aliases = decision.rules.vocabulary.models.aliases
-            document, call, record.clamped, record.unmet = rewrite.clamp(route, document, asked.call, decision.clamps, aliases)
-            changed = bool(record.clamped)
+            document, call, record.clamped, unmet = rewrite.clamp(route, document, asked.call, decision.clamps, aliases)
+            changed, record.unmet = bool(record.clamped), record.unmet or unmet
         if "reasoning" in strips:
             changed = rewrite.keep_reasoning_apart(document) or changed
             if rewrite.begins_inside_thought(document, call, template_opens=call.model in upstream.opens_thought):

@@ -53,7 +53,12 @@ def clamp(route: Route, document: Document, call: ModelCall, clamps: Clamps, nam
     changed_document, changed = route.dialect.clamp(route, document, clamps, call.model) if document else (document, ())
     if changed:
         document, call = changed_document, route.read(changed_document, names)
-    return Clamped(document, call, changed, tuple(sorted(name for name, most in clamps.items() if _EXCEEDS[name](call, most))))
+    return Clamped(document, call, changed, above(call, clamps))
+
+
+def above(call: ModelCall, clamps: Clamps) -> tuple[str, ...]:
+    """Parameters that are above their bound, sorted; a temperature that is left out is the model's own."""
+    return tuple(sorted(name for name, most in clamps.items() if _EXCEEDS[name](call, most)))
 
 
 def apply(document: Document, clamps: Clamps, bounds: Mapping[str, Bound]) -> tuple[Document, tuple[str, ...]]:

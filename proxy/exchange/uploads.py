@@ -42,6 +42,8 @@ class Judged(NamedTuple):
 
     decision: Decision
     shown: tuple[ModelCall, ...] = ()
+    unmet: tuple[str, ...] = ()
+    """Parameters that some of them have above a rule's bound: their models take none, or none as low."""
 
 
 async def decide_upload(decider: Decider, rules: Ruleset, caller: Caller, upload: Upload, observation: Observation, now: float) -> Judged:
@@ -60,7 +62,7 @@ async def decide_upload(decider: Decider, rules: Ruleset, caller: Caller, upload
         refusal = batch.add(line)
         if refusal is not None:
             return Judged(batch.refused(refusal))
-    return Judged(await batch.reserve(), tuple(batch.shown))
+    return Judged(await batch.reserve(), tuple(batch.shown), tuple(sorted(batch.unmet)))
 
 
 async def _paced(lines: Iterator[Line]) -> AsyncIterator[Line]:
@@ -89,6 +91,7 @@ class _Batch:
         self._input = self._output = self._unscanned = 0
         self._stripped_later: frozenset[str] | None = None
         self.shown: list[ModelCall] = []
+        self.unmet: set[str] = set()
         self._lines = 0
 
     def add(self, line: Line) -> Refusal | None:
@@ -123,6 +126,7 @@ class _Batch:
             _, lowered = line.route.dialect.clamp(line.route, line.document, judged.clamps, line.call.model)
             if lowered:
                 return _too_high(judged, lowered)
+            self.unmet.update(rewrite.above(line.call, judged.clamps))
         if judged.strips and (judged.strips - self._strips_of_results() or ("reasoning" in judged.strips and _hides_thought(line))):
             return Refusal(_acting(judged.hits, "strip"), "not_in_batches", "The answer to this call isn't offered in batches.")
         return None
@@ -174,14 +178,7 @@ def _hides_thought(line: Line) -> bool:
 
 def _refused_form(judged: Decision) -> Refusal | None:
     """A form isn't rewritten either: one that asks for more than a rule allows is refused."""
-    call = judged.call
-    asked: dict[str, float] = {
-        "max_tokens": call.max_output_tokens,
-        "n": call.n,
-        "temperature": call.temperature or 0.0,
-        "logprobs": call.logprobs,
-    }
-    over = tuple(name for name, most in judged.clamps.items() if not isinstance(most, str) and asked.get(name, 0.0) > most)
+    over = rewrite.above(judged.call, judged.clamps)
     return _too_high(judged, over) if over else None
 
 

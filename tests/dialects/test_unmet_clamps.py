@@ -48,7 +48,7 @@ def test_what_stays_above_its_bound_is_named(path, document, clamps, unmet):
     ],
 )
 def test_what_has_no_body_to_lower_it_in_is_named_too(call, unmet):
-    """As a form that is uploaded: it goes on as it came."""
+    """As of a form, which nobody rewrites."""
     most: Clamps = {
         "n": 2, "max_tokens": 50, "temperature": 0.5, "logprobs": False, "top_logprobs": 5, "reasoning_budget": 2000, "reasoning_effort": "low",
     }  # fmt: skip

@@ -105,6 +105,14 @@ def test_where_results_lose_their_reasoning_no_line_may_hide_it_in_the_text(fron
     assert _upload(proxy, *_file([_call(), _call(**line)]))[0] == code
 
 
+def test_a_bound_that_the_model_of_a_line_does_not_take_is_recorded(front):
+    proxy = front(policies={**OPEN, "t.yaml": "rules:\n  - {id: terms.cool, when: 'true', then: {clamp: {temperature: 0.5}}}\n"})
+    records = recorded(proxy.proxy)
+    assert _upload(proxy, *_file([_call(temperature=0.25), _call(model="gpt-6-astra")]))[0] == 200
+    assert _upload(proxy, *_file([_call(temperature=0.25)]))[0] == 200
+    assert [record.unmet for record in records] == [("temperature",), ()]
+
+
 def test_a_line_that_cant_be_read_is_named_too(front):
     proxy = front(policies=POLICIES)
     code, answer = _upload(proxy, *_file([_call(), _call(max_tokens="many")]))
