@@ -181,9 +181,7 @@ class Handler:
         record.request_bytes = len(asked.raw)
         note_call(record, asked.call)
         observation = observation_of(caller, asked.call, head.headers, self._tls_fingerprint(head, peer), record.at)
-        decision, inside, record.unmet = await self._decide(
-            rules, caller, asked, observation, record.at
-        )  # 3 the terms, 4 the budget, 5 the signals
+        decision, inside, record.unmet = await self._decide(rules, caller, asked, observation, record.at)  # 3 terms, 4 budget, 5 signals
         record.decide_s = perf_counter() - began - asked.waited_s
         watching = Watching(world.decider, decision, observation, inside, partial(world.fault, record.id))
         await self._serve(down, Decided(head, route, asked, caller, way, decision, watching), record)
