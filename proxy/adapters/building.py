@@ -167,9 +167,8 @@ def _evidence(given: Detection) -> EvidenceTable | None:
     """The shipped evidence, with the operator's overrides; None when detection is switched off."""
     if not given.enabled:
         return None
-    if given.evidence_file is None:
-        return shipped_evidence()
-    return shipped_evidence(_bytes_of(given.evidence_file, "detection.evidence_file"), str(given.evidence_file))
+    path = given.evidence_file
+    return shipped_evidence(_bytes_of(path, "detection.evidence_file") if path else None, str(path))
 
 
 def _bank(given: Detection) -> QuestionBank | None:

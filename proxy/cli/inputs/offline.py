@@ -75,9 +75,7 @@ def open_offline(settings_file: Path | None) -> Offline:
 
     geo = part(lambda: GeoDatabases(settings.geo.databases, embedded=settings.geo.embedded, max_age_s=settings.geo.max_age_days * DAY_S))
     given = settings.detection
-    evidence = part(
-        lambda: shipped_evidence(_bytes_of(given.evidence_file), str(given.evidence_file)) if given.evidence_file else shipped_evidence()
-    )
+    evidence = part(lambda: shipped_evidence(_bytes_of(given.evidence_file) if given.evidence_file else None, str(given.evidence_file)))
     identity = settings.identity
     lasting = identity.digest_key is not None or identity.digest_key_file is not None
     seed = part(lambda: detector_seed(digest_key(identity)) if lasting else 0)
